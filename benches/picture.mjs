@@ -1,0 +1,399 @@
+// @ts-check
+/**
+ * Measures in real browsers how soon a picture comes and how old it is when it is shown.
+ *
+ *   node benches/picture.mjs [--quick] [--json FILE] [--browsers chromium,firefox] [--codecs h264,vp8]
+ *
+ * Needs `cargo build --release --examples`; scripts/bench does it all. Everything happens on this machine, so both ends
+ * have one clock: the delay of a picture is the time at which the page gets it, less the time that was painted into it
+ * when it left its source. It holds encoding, packets, jitter buffer, decoding and the browser's own beat of 60 Hz, but
+ * no camera, network or screen.
+ *
+ * The delay is set beside that of a plain webrtcbin pipeline with a page of a few lines, load by load in turn.
+ */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { launch } from '../tests/browser/harness/browsers.mjs';
+import { Lines } from '../tests/browser/harness/lines.mjs';
+import { Page } from '../tests/browser/harness/page.mjs';
+
+/** @typedef {import('../tests/browser/harness/browsers.mjs').Browser} Browser */
+/** @typedef {import('../tests/browser/harness/settings.mjs').Kind} Kind */
+/** @typedef {'h264' | 'vp8'} Codec */
+/** @typedef {{what: string, browser: Kind, codec: Codec, samples: number[]}} Series */
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    browsers: { type: 'string', default: 'chromium,firefox' },
+    codecs: { type: 'string', default: 'h264,vp8' },
+  },
+});
+
+/** How often everything is done. */
+const TIMES = options.quick ? { processes: 2, warm: 2, loads: 2 } : { processes: 8, warm: 5, loads: 12 };
+
+/** Of each load the first second is left out: encoder, jitter buffer and caches settle. */
+const SETTLE = 1_000;
+const RECORD = 4_000;
+
+/** A bench is left alone for so long after its start, as by a person who has yet to read the address. */
+const READ_THE_ADDRESS = 2_000;
+
+const SOURCE =
+  'videotestsrc name=clock is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=480,framerate=30/1';
+
+const ENCODE = {
+  h264: 'x264enc tune=zerolatency speed-preset=ultrafast key-int-max=300 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=96',
+  vp8: 'vp8enc deadline=1 keyframe-max-dist=300 ! rtpvp8pay ! application/x-rtp,media=video,encoding-name=VP8,payload=96',
+};
+
+/** @param {Codec} codec */
+const periscope = (codec) => `periscope name=p console=on port=0 video-codec=${codec} ${SOURCE} ! p.`;
+
+/** @param {Codec} codec */
+const plain = (codec) => `webrtcbin name=rtc bundle-policy=max-bundle ${SOURCE} ! ${ENCODE[codec]} ! rtc.`;
+
+const PLAIN_PAGE = 'data:text/html,<video id=view autoplay muted playsinline></video>';
+
+// ---- The processes ---------------------------------------------------------------------------------------------
+
+class Program {
+  /** @param {string} example @param {string} pipeline */
+  constructor(example, pipeline) {
+    const path = fileURLToPath(new URL(`../target/release/examples/${example}`, import.meta.url));
+    this.process = spawn(path, pipeline.split(' '), { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.exit = once(this.process, 'exit');
+    this.lines = new Lines(/** @type {any} */ (this.process.stdout), example);
+  }
+
+  /** @param {string} text */
+  type(text) {
+    this.process.stdin?.write(`${text}\n`);
+  }
+
+  /** @param {RegExp} pattern */
+  async says(pattern) {
+    const since = this.taken;
+    const match = await this.lines.line(pattern, { since });
+    this.taken = this.lines.all.indexOf(match.input, since) + 1;
+    return match[1] ?? '';
+  }
+
+  taken = 0;
+
+  async end() {
+    this.process.kill('SIGKILL');
+    await this.exit;
+  }
+}
+
+// ---- What happens in the page ----------------------------------------------------------------------------------
+
+/** Runs in the page before its own scripts: waits for the first picture, and reads the time out of every one. */
+function watch() {
+  const world = /** @type {any} */ (window);
+  world.bench = { firstPicture: 0, begun: 0, delays: [], unreadable: 0 };
+
+  // The system's clock, which the pictures carry, moves against the page's.
+  const clockOffset = () => {
+    const tick = Date.now();
+    let now = Date.now();
+    while (now === tick) now = Date.now();
+    return now - performance.now();
+  };
+
+  const start = () => {
+    const view = /** @type {HTMLVideoElement | null} */ (document.querySelector('#view'));
+    if (view === null) return;
+    const [bits, side] = [32, 16];
+    const canvas = document.createElement('canvas');
+    canvas.width = bits * side;
+    canvas.height = side;
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true }));
+    let offset = NaN;
+    const shown = () => {
+      const now = performance.now();
+      view.requestVideoFrameCallback(shown);
+      if (world.bench.firstPicture === 0) {
+        world.bench.firstPicture = now;
+        offset = clockOffset();
+        return;
+      }
+      pen.drawImage(view, 0, 0, canvas.width, side, 0, 0, canvas.width, side);
+      const { data } = pen.getImageData(0, side / 2, canvas.width, 1);
+      let painted = 0;
+      for (let bit = 0; bit < bits; bit++) painted = painted * 2 + ((data[(bit * side + side / 2) * 4 + 1] ?? 0) > 128 ? 1 : 0);
+      const units = Math.round((now + offset) * 10) % 2 ** 32;
+      const delay = ((units - painted + 2 ** 32) % 2 ** 32) / 10;
+      if (delay < 60_000) world.bench.delays.push({ at: now - world.bench.firstPicture, delay });
+      else world.bench.unreadable++;
+    };
+    view.requestVideoFrameCallback(shown);
+  };
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
+  else start();
+}
+
+/** @param {Browser} browser @param {string} url */
+async function open(browser, url) {
+  const page = new Page(await browser.newPage());
+  await page.tab.evaluateOnNewDocument(watch);
+  await page.tab.goto(url);
+  return page;
+}
+
+/** Milliseconds from the beginning of the page, or of what was done in it, to its first picture. @param {Page} page */
+function firstPicture(page) {
+  return page.until('the first picture', () => {
+    const { firstPicture: at, begun } = /** @type {any} */ (window).bench;
+    return at > 0 ? at - begun : 0;
+  });
+}
+
+/** @param {Page} page @returns {Promise<number[]>} */
+async function delays(page) {
+  await page.until('enough pictures', (wanted) => (/** @type {any} */ (window).bench.delays.at(-1)?.at ?? 0) > wanted, SETTLE + RECORD);
+  const bench = await page.tab.evaluate(() => /** @type {any} */ (window).bench);
+  const settled = bench.delays.filter((/** @type {{at: number}} */ { at }) => at > SETTLE);
+  if (bench.unreadable > settled.length / 10) throw new Error(`${bench.unreadable} pictures carry no time`);
+  return settled.map((/** @type {{delay: number}} */ { delay }) => delay);
+}
+
+// ---- The measurements ------------------------------------------------------------------------------------------
+
+/** A bench that a person might go to now. @param {Codec} codec */
+async function freshBench(codec) {
+  const bench = new Program('clock-source', periscope(codec));
+  const url = await bench.says(/^periscope: page (.*)/);
+  await pause(READ_THE_ADDRESS);
+  return { bench, url };
+}
+
+/** @param {Page} page @param {Program} bench */
+async function leave(page, bench) {
+  await page.close();
+  await bench.says(/^periscope: (peer \d+ closed)/);
+}
+
+/**
+ * From the opening of the printed address to the first picture.
+ * @param {Browser} browser
+ * @param {Codec} codec
+ */
+async function byAddress(browser, codec) {
+  /** @type {{cold: number[], warm: number[]}} */
+  const times = { cold: [], warm: [] };
+  for (let i = 0; i < TIMES.processes; i++) {
+    const { bench, url } = await freshBench(codec);
+    for (let load = 0; load <= TIMES.warm; load++) {
+      const page = await open(browser, url);
+      times[load === 0 ? 'cold' : 'warm'].push(await firstPicture(page));
+      await leave(page, bench);
+    }
+    await bench.end();
+  }
+  return times;
+}
+
+/**
+ * From the moment at which the bench's answer is in the page to the first picture.
+ * @param {Browser} browser
+ * @param {Codec} codec
+ */
+async function byPaste(browser, codec) {
+  /** @type {{cold: number[], warm: number[]}} */
+  const times = { cold: [], warm: [] };
+  for (let i = 0; i < TIMES.processes; i++) {
+    const { bench, url } = await freshBench(codec);
+    for (let load = 0; load <= TIMES.warm; load++) {
+      const page = await open(browser, url.replace(/#.*/, ''));
+      bench.type(await page.code('offer'));
+      const answer = await bench.says(/^periscope: answer (.*)/);
+      await page.tab.evaluate((text) => {
+        /** @type {HTMLTextAreaElement} */ (document.querySelector('#code-in')).value = text;
+        /** @type {any} */ (window).bench.begun = performance.now();
+        /** @type {HTMLButtonElement} */ (document.querySelector('#connect')).click();
+      }, answer);
+      times[load === 0 ? 'cold' : 'warm'].push(await firstPicture(page));
+      await leave(page, bench);
+    }
+    await bench.end();
+  }
+  return times;
+}
+
+/** @param {Browser} browser @param {Codec} codec */
+async function delayOfPeriscope(browser, codec) {
+  const bench = new Program('clock-source', periscope(codec));
+  const page = await open(browser, await bench.says(/^periscope: page (.*)/));
+  const samples = await delays(page);
+  await page.close();
+  await bench.end();
+  return samples;
+}
+
+/** @param {Browser} browser @param {Codec} codec */
+async function delayOfPlain(browser, codec) {
+  // The page first: what the pipeline makes before it is connected waits in it.
+  const page = await open(browser, PLAIN_PAGE);
+  const rival = new Program('plain-webrtcbin', plain(codec));
+  const offer = await rival.says(/^(eyJ.*)/);
+  const answer = await page.tab.evaluate(async (text) => {
+    const connection = new RTCPeerConnection();
+    /** @type {any} */ (window).connection = connection;
+    connection.ontrack = ({ streams, track }) => {
+      const view = /** @type {HTMLVideoElement} */ (document.querySelector('#view'));
+      view.srcObject = streams[0] ?? new MediaStream([track]);
+    };
+    const gathered = new Promise((resolve) => {
+      connection.onicegatheringstatechange = () => connection.iceGatheringState === 'complete' && resolve(true);
+    });
+    await connection.setRemoteDescription(JSON.parse(atob(text)));
+    await connection.setLocalDescription();
+    await gathered;
+    return btoa(JSON.stringify(connection.localDescription));
+  }, offer);
+  rival.type(answer);
+  const samples = await delays(page);
+  await page.close();
+  await rival.end();
+  return samples;
+}
+
+// ---- Numbers ---------------------------------------------------------------------------------------------------
+
+/** Nearest rank. @param {number[]} sorted @param {number} part */
+const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * part) - 1))] ?? NaN;
+
+/** @param {number[]} samples */
+function summary(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return {
+    n: sorted.length,
+    median: quantile(sorted, 0.5),
+    p10: quantile(sorted, 0.1),
+    p90: quantile(sorted, 0.9),
+    p99: quantile(sorted, 0.99),
+    min: quantile(sorted, 0),
+    max: quantile(sorted, 1),
+  };
+}
+
+/** @param {string[][]} rows the first is the head; text to the left, numbers to the right */
+function table(rows) {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
+    .map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '))
+    .join('\n');
+}
+
+/** @param {string} command @param {string[]} parameters */
+const firstLine = (command, ...parameters) => spawnSync(command, parameters, { encoding: 'utf8' }).stdout?.split('\n')[0]?.trim() ?? '';
+
+// ---- All of it -------------------------------------------------------------------------------------------------
+
+const kinds = /** @type {Kind[]} */ (options.browsers?.split(','));
+const codecs = /** @type {Codec[]} */ (options.codecs?.split(','));
+/** @type {Series[]} */
+const series = [];
+/** @type {{browser: Kind, codec: Codec, pooled: number, ratios: number[]}[]} */
+const comparisons = [];
+const [cpu] = cpus();
+const about = {
+  date: new Date().toISOString(),
+  cpu: cpu?.model ?? 'unknown',
+  cores: cpus().length,
+  load: Math.round((loadavg()[0] ?? 0) * 100) / 100,
+  kernel: firstLine('uname', '-sr'),
+  gstreamer: firstLine('gst-launch-1.0', '--gst-version').replace(/^.* /, ''),
+  commit: firstLine('git', '-C', fileURLToPath(new URL('.', import.meta.url)), 'rev-parse', '--short', 'HEAD'),
+  browsers: /** @type {Record<string, string>} */ ({}),
+  quick: options.quick,
+};
+
+for (const kind of kinds) {
+  const browser = await launch(kind);
+  about.browsers[kind] = await browser.version();
+  const canDecode = await open(browser, PLAIN_PAGE).then(async (page) => {
+    const types = await page.tab.evaluate(() => RTCRtpReceiver.getCapabilities('video')?.codecs.map(({ mimeType }) => mimeType) ?? []);
+    await page.close();
+    return types.map((type) => type.toLowerCase());
+  });
+  for (const codec of codecs) {
+    if (!canDecode.includes(`video/${codec}`)) {
+      console.error(`${kind} has no ${codec}`);
+      continue;
+    }
+    console.error(`${kind}, ${codec}: the browser warms up`);
+    await delayOfPeriscope(browser, codec);
+
+    console.error(`${kind}, ${codec}: first picture`);
+    const address = await byAddress(browser, codec);
+    const paste = await byPaste(browser, codec);
+    for (const [temperature, words] of /** @type {['cold' | 'warm', string][]} */ ([
+      ['cold', 'first viewer'],
+      ['warm', 'later ones'],
+    ])) {
+      series.push({ what: `page opened → first picture, ${words}`, browser: kind, codec, samples: address[temperature] });
+      series.push({ what: `answer pasted → first picture, ${words}`, browser: kind, codec, samples: paste[temperature] });
+    }
+
+    console.error(`${kind}, ${codec}: delay of the picture`);
+    /** @type {number[][]} */
+    const ours = [];
+    /** @type {number[][]} */
+    const theirs = [];
+    for (let load = 0; load < TIMES.loads; load++) {
+      ours.push(await delayOfPeriscope(browser, codec));
+      theirs.push(await delayOfPlain(browser, codec));
+    }
+    series.push({ what: 'delay of the picture, Periscope', browser: kind, codec, samples: ours.flat() });
+    series.push({ what: 'delay of the picture, plain webrtcbin', browser: kind, codec, samples: theirs.flat() });
+    const ratios = ours.map((samples, load) => summary(samples).median / summary(theirs[load] ?? []).median);
+    const pooled = summary(ours.flat()).median / summary(theirs.flat()).median;
+    comparisons.push({ browser: kind, codec, pooled, ratios });
+  }
+  await browser.close();
+}
+
+/** @param {number} value */
+const ms = (value) => value.toFixed(1);
+
+console.log(`Picture, ${about.date.slice(0, 10)}, commit ${about.commit}${options.quick ? ' (quick)' : ''}`);
+console.log(`${about.cores} × ${about.cpu}, ${about.kernel}, load ${about.load} at the start`);
+console.log(`GStreamer ${about.gstreamer}, ${Object.values(about.browsers).join(', ')}`);
+console.log('640×480, 30 pictures/s; milliseconds\n');
+console.log(
+  table([
+    ['', 'browser', 'codec', 'n', 'median', 'p10', 'p90', 'p99', 'min', 'max'],
+    ...series.map(({ what, browser, codec, samples }) => {
+      const { n, median, p10, p90, p99, min, max } = summary(samples);
+      return [what, browser, codec, String(n), ...[median, p10, p90, p99, min, max].map(ms)];
+    }),
+  ]),
+);
+console.log('\nPeriscope’s delay as a part of plain webrtcbin’s: of all pictures, and of loads that followed each other\n');
+console.log(
+  table([
+    ['ratio of medians', 'browser', 'codec', 'all', 'pairs', 'median', 'p10', 'p90', 'min', 'max'],
+    ...comparisons.map(({ browser, codec, pooled, ratios }) => {
+      const { n, median, p10, p90, min, max } = summary(ratios);
+      const two = (/** @type {number} */ value) => value.toFixed(2);
+      return ['', browser, codec, two(pooled), String(n), ...[median, p10, p90, min, max].map(two)];
+    }),
+  ]),
+);
+
+if (options.json !== undefined) {
+  const results = series.map(({ samples, ...rest }) => ({ ...rest, unit: 'ms', ...summary(samples) }));
+  const ratios = comparisons.map(({ ratios: values, ...rest }) => ({ ...rest, ...summary(values), values }));
+  await writeFile(options.json, `${JSON.stringify({ about, times: TIMES, results, ratios }, null, 2)}\n`);
+}

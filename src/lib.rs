@@ -1,0 +1,73 @@
+//! Periscope: shows any GStreamer pipeline in browsers on the LAN, with no server in
+//! between.
+//!
+//! The plugin `periscope` has one element, [`periscope::Periscope`]: `… ! periscope`
+//! serves a page on the LAN, and whoever opens it sees and hears the pipeline. Where
+//! nothing may be served, a person carries a text across by copy and paste.
+//!
+//! | room | what is in there |
+//! |---|---|
+//! | [`periscope`] | the element: properties, signals, pads, states |
+//! | `media` | encode once, hand out to all |
+//! | `peer` | one browser: its pipeline, negotiation, channels |
+//! | [`signaling`] | the ways in: SDP text, console, page and WHEP server |
+//! | `net` | which addresses of this host a viewer can reach |
+//!
+//! # Locks
+//! Every lock is held for a look-up or an exchange of values, never across a call into
+//! GStreamer, a signal, a message or a wait for another thread. So two are rarely held at
+//! once; where they are, in this order: the register of peers before a peer's status
+//! (`peer::peers`), the list of streams before the state of an input (`media`). All
+//! others are leaves.
+//!
+//! # Threads
+//! Each peer has one thread, which owns its webrtcbin; one thread hands out messages; the
+//! console has one while it reads, the page server two. All end before the element is
+//! READY again.
+//!
+//! Pure logic (SDP text, pastes, chunks, key-frame requests) knows no socket, thread or
+//! GStreamer, and takes time as an argument.
+
+use std::sync::LazyLock;
+
+mod media;
+mod net;
+mod peer;
+pub mod periscope;
+pub mod signaling;
+
+pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "periscope",
+        gst::DebugColorFlags::empty(),
+        Some("Periscope: pipelines in browsers"),
+    )
+});
+
+mod plugin {
+    #![allow(
+        missing_docs,
+        reason = "what the macro makes public has no place for a comment"
+    )]
+
+    use gst::glib;
+
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+        crate::periscope::register(plugin)
+    }
+
+    gst::plugin_define!(
+        periscope,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MIT/X11",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("BUILD_REL_DATE")
+    );
+}
+
+/// Registers the plugin in a program that is linked with this crate.
+pub use plugin::plugin_register_static;

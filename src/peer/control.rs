@@ -1,0 +1,156 @@
+//! The messages of the control channel (pure); `web/PROTOCOL.md` describes them.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the protocol that this side speaks.
+pub(crate) const VERSION: u32 = 1;
+
+/// Label of the control channel; its id is 0 and it is negotiated (RFC 8831,
+/// section 6.4).
+pub(crate) const LABEL: &str = "periscope";
+
+/// Subprotocol of the data channels, RFC 8832, section 5.1.
+pub(crate) const DATA_PROTOCOL: &str = "periscope.1";
+
+/// Longest control message that is looked at, in bytes.
+const MAX_LENGTH: usize = 256 * 1024;
+
+/// What a page says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum FromPage {
+    /// First message. Without it nothing is said to the page.
+    Hello {
+        version: u32,
+        /// MIME types that the page can receive; empty if it does not say.
+        #[serde(default)]
+        codecs: Vec<String>,
+    },
+    Answer {
+        id: u32,
+        sdp: String,
+    },
+    Ping {
+        #[serde(default)]
+        t: f64,
+    },
+    Bye {
+        #[serde(default)]
+        text: String,
+    },
+    /// Something from a later version: ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What the element says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum ToPage<'a> {
+    Welcome {
+        version: u32,
+        name: &'a str,
+        peer: u32,
+        streams: Vec<StreamInfo>,
+        channels: Vec<String>,
+    },
+    Offer {
+        id: u32,
+        sdp: &'a str,
+    },
+    Pong {
+        t: f64,
+    },
+    Error {
+        text: &'a str,
+    },
+    Bye {
+        text: &'a str,
+    },
+}
+
+/// One stream of the bench, as the page is told of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct StreamInfo {
+    /// Missing while the stream is not negotiated with this peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mid: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+}
+
+/// A control message that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    #[error("a control message of {0} bytes was ignored: at most {MAX_LENGTH} are read")]
+    TooLong(usize),
+    #[error("a control message was ignored: {0}")]
+    Syntax(#[from] serde_json::Error),
+}
+
+impl FromPage {
+    pub(crate) fn read(text: &str) -> Result<Self, ControlError> {
+        if text.len() > MAX_LENGTH {
+            return Err(ControlError::TooLong(text.len()));
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+impl ToPage<'_> {
+    pub(crate) fn to_json(&self) -> String {
+        // Only strings and finite numbers are in there: a JSON text always comes out.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_read() {
+        let hello = FromPage::read(
+            r#"{"type":"hello","version":1,"codecs":["video/VP8"],"later":{"x":1}}"#,
+        );
+        assert_eq!(
+            hello.expect("readable"),
+            FromPage::Hello {
+                version: 1,
+                codecs: vec!["video/VP8".into()]
+            }
+        );
+    }
+
+    #[test]
+    fn a_message_of_a_later_version_is_ignored_not_an_error() {
+        let message = FromPage::read(r#"{"type":"teleport","to":[1,2]}"#);
+        assert_eq!(message.expect("readable"), FromPage::Unknown);
+    }
+
+    #[test]
+    fn nonsense_and_endless_text_are_errors() {
+        assert!(FromPage::read("{").is_err());
+        assert!(FromPage::read("[]").is_err());
+        assert!(FromPage::read(&"x".repeat(MAX_LENGTH + 1)).is_err());
+    }
+
+    #[test]
+    fn a_stream_that_is_not_negotiated_has_no_mid() {
+        let welcome = ToPage::Welcome {
+            version: 1,
+            name: "periscope",
+            peer: 3,
+            streams: vec![StreamInfo {
+                mid: None,
+                kind: "video",
+                name: "video_0".into(),
+            }],
+            channels: vec!["data_0".into()],
+        };
+        assert_eq!(
+            welcome.to_json(),
+            r#"{"type":"welcome","version":1,"name":"periscope","peer":3,"streams":[{"kind":"video","name":"video_0"}],"channels":["data_0"]}"#
+        );
+    }
+}

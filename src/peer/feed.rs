@@ -1,0 +1,212 @@
+//! One stream on its way to one peer.
+//!
+//! ```text
+//! Fanout ─▸ appsrc ─ payloader ─ webrtcbin
+//! ```
+
+use anyhow::Context;
+use gst::prelude::*;
+
+use super::rtc::{self, Rtc};
+use crate::media::fanout::Link;
+use crate::media::stream::{OfferedCodec, Subscription};
+
+/// What was negotiated for a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Agreement {
+    pub(crate) codec: OfferedCodec,
+    pub(crate) payload_type: u8,
+    pub(crate) ssrc: u32,
+    /// Whether our RTP header extensions are in the offer.
+    pub(crate) extensions: bool,
+    /// Where an earlier feed of the same line stopped.
+    pub(crate) position: Option<Position>,
+}
+
+/// Where a stream of RTP packets stands. One that goes on under the same SSRC must go on
+/// from here: SRTP takes older sequence numbers for a replay (RFC 3711, section 3.3.2).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    sequence_number: u16,
+    timestamp_offset: u32,
+}
+
+/// Ends when dropped: first the source lets go, then the elements stop.
+pub(crate) struct Feed {
+    link: Option<Link>,
+    subscription: Subscription,
+    appsrc: gst_app::AppSrc,
+    payloader: gst::Element,
+    /// The pad of webrtcbin, and the probe that shields it.
+    pad: gst::Pad,
+    probe: Option<gst::PadProbeId>,
+}
+
+impl Feed {
+    /// Sends `subscription` into `pad` of the peer's webrtcbin.
+    pub(crate) fn start(
+        rtc: &Rtc,
+        pad: &gst::Pad,
+        subscription: Subscription,
+        agreed: &Agreement,
+    ) -> anyhow::Result<Self> {
+        let appsrc = gst_app::AppSrc::builder().build();
+        subscription.fanout().configure(&appsrc);
+        let payloader = rtc::payloader(
+            agreed.codec.codec,
+            agreed.payload_type,
+            agreed.ssrc,
+            agreed.extensions,
+        )?;
+        if let Some(position) = agreed.position {
+            let next = position.sequence_number.wrapping_add(1);
+            payloader.set_property("seqnum-offset", i32::from(next));
+            payloader.set_property("timestamp-offset", position.timestamp_offset);
+        }
+        let probe = keep_negotiated_caps(pad, &payloader, agreed);
+
+        let pipeline = rtc.pipeline();
+        pipeline.add_many([appsrc.upcast_ref(), &payloader])?;
+        let mut feed = Self {
+            link: None,
+            subscription,
+            appsrc,
+            payloader,
+            pad: pad.clone(),
+            probe,
+        };
+        feed.appsrc.link(&feed.payloader)?;
+        feed.payloader
+            .static_pad("src")
+            .context("a payloader without source pad")?
+            .link(pad)?;
+        feed.payloader.sync_state_with_parent()?;
+        feed.appsrc.sync_state_with_parent()?;
+        feed.link = Some(feed.subscription.fanout().link(&feed.appsrc));
+        Ok(feed)
+    }
+
+    /// Stops, and tells where the packets stand.
+    pub(crate) fn stop(mut self) -> Position {
+        self.halt();
+        // The property is a guint that holds a sequence number.
+        let sequence_number = self.payloader.property::<u32>("seqnum") as u16;
+        let stats = self.payloader.property::<gst::Structure>("stats");
+        Position {
+            sequence_number,
+            timestamp_offset: stats.get("timestamp-offset").unwrap_or_default(),
+        }
+    }
+
+    /// The source lets go, then the elements stop: nothing flows any more.
+    fn halt(&mut self) {
+        self.link = None;
+        for element in [self.appsrc.upcast_ref::<gst::Element>(), &self.payloader] {
+            let _ = element.set_state(gst::State::Null);
+        }
+    }
+
+    /// Buffers sent to this peer.
+    pub(crate) fn sent(&self) -> u64 {
+        self.link.as_ref().map_or(0, Link::pushed)
+    }
+
+    /// Buffers that this peer could not take, or that came before its key frame.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.link.as_ref().map_or(0, Link::dropped)
+    }
+
+    /// The element that encodes, if one does.
+    pub(crate) fn encoder(&self) -> Option<&'static str> {
+        self.subscription.encoder()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.halt();
+        // Only now: an unlinked pad would be an error of the peer's.
+        if let Some(source) = self.payloader.static_pad("src") {
+            let _ = source.unlink(&self.pad);
+        }
+        if let Some(probe) = self.probe.take() {
+            self.pad.remove_probe(probe);
+        }
+        for element in [self.appsrc.upcast_ref::<gst::Element>(), &self.payloader] {
+            if let Some(bin) = element
+                .parent()
+                .and_then(|parent| parent.downcast::<gst::Bin>().ok())
+            {
+                let _ = bin.remove(element);
+            }
+        }
+    }
+}
+
+/// Shields the negotiation from what is in the stream.
+///
+/// Browsers take any profile and level of H.264 that their decoder can do, whatever the
+/// SDP says. GStreamer does not: the payloader would refuse pictures of a level above
+/// the negotiated one, and webrtcbin a later offer in which the stream's own profile
+/// stands. So the payloader sees no restriction, and webrtcbin only what was agreed.
+fn keep_negotiated_caps(
+    pad: &gst::Pad,
+    payloader: &gst::Element,
+    agreed: &Agreement,
+) -> Option<gst::PadProbeId> {
+    let codec = agreed.codec.codec;
+    let open = gst::Caps::builder("application/x-rtp")
+        .field("media", codec.media())
+        .field("payload", i32::from(agreed.payload_type))
+        .field("clock-rate", codec.clock_rate())
+        .field("encoding-name", codec.encoding_name())
+        .build();
+    let probe = pad.add_probe(
+        gst::PadProbeType::QUERY_DOWNSTREAM,
+        move |_, info| match info.query_mut().map(|query| query.view_mut()) {
+            Some(gst::QueryViewMut::Caps(query)) => {
+                let result = match query.filter() {
+                    Some(filter) => {
+                        filter.intersect_with_mode(&open, gst::CapsIntersectMode::First)
+                    }
+                    None => open.clone(),
+                };
+                query.set_result(&result);
+                gst::PadProbeReturn::Handled
+            }
+            Some(gst::QueryViewMut::AcceptCaps(query)) => {
+                query.set_result(true);
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
+        },
+    );
+
+    let agreed = rtc::rtp_caps(
+        &[(agreed.codec.clone(), agreed.payload_type)],
+        agreed.ssrc,
+        agreed.extensions,
+    );
+    let source = payloader.static_pad("src")?;
+    source.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let mut caps = agreed.clone();
+        if let (Some(structure), Some(from)) =
+            (caps.make_mut().structure_mut(0), event.caps().structure(0))
+        {
+            for field in ["timestamp-offset", "seqnum-offset"] {
+                if let Ok(value) = from.value(field) {
+                    structure.set_value(field, value.clone());
+                }
+            }
+        }
+        let replacement = gst::event::Caps::builder(&caps)
+            .seqnum(event.seqnum())
+            .build();
+        info.data = Some(gst::PadProbeData::Event(replacement));
+        gst::PadProbeReturn::Ok
+    });
+    probe
+}

@@ -1,0 +1,187 @@
+//! What reaches a peer's thread, from webrtcbin's threads and from the element.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gst_webrtc::WebRTCDataChannel;
+
+use super::SignalingError;
+use super::chunks::Payload;
+use crate::media::Timing;
+use crate::signaling::description::Description;
+
+/// Bytes of messages from the browser that may wait here. A page that sends faster
+/// than the bench reads loses the rest, and the bench its memory to nobody.
+const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a waiting message costs besides its bytes.
+const OVERHEAD: usize = 128;
+
+/// Takes the result of a request that a peer's thread carries out.
+pub(crate) type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+pub(crate) enum Event {
+    /// The connection or gathering state of webrtcbin may have changed.
+    StateChanged,
+    /// The browser has opened a data channel.
+    ChannelOffered {
+        label: String,
+        channel: WebRTCDataChannel,
+    },
+    ChannelOpen(Arc<str>),
+    ChannelClosed(Arc<str>),
+    Message(Arc<str>, Payload),
+    PipelineError {
+        source: String,
+        text: String,
+    },
+    /// A person or a program brings the answer to this peer's offer.
+    TakeAnswer {
+        answer: Description,
+        reply: Reply<Result<(), SignalingError>>,
+    },
+    /// Streams or data labels of the element have come, gone or become known.
+    StreamsChanged,
+    TimingChanged(Timing),
+    /// Somebody wants to know how this peer is doing.
+    Describe(Reply<gst::Structure>),
+    /// The element ends this peer; the text says why. Without a farewell the page takes it
+    /// for a broken connection, and comes back when it can.
+    Close {
+        reason: String,
+        farewell: bool,
+    },
+}
+
+/// How and why the element ends a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Closing {
+    reason: String,
+    farewell: bool,
+}
+
+/// Sends to a peer's thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbox {
+    sender: Sender<Event>,
+    waiting: Arc<AtomicUsize>,
+    closing: Arc<Mutex<Option<Closing>>>,
+}
+
+/// The receiving end, owned by a peer's thread.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: Receiver<Event>,
+    waiting: Arc<AtomicUsize>,
+    /// Overtakes what waits: a flood of messages must not keep the element from stopping.
+    closing: Arc<Mutex<Option<Closing>>>,
+}
+
+pub(crate) fn channel() -> (Outbox, Inbox) {
+    let (sender, receiver) = mpsc::channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let closing = Arc::new(Mutex::new(None));
+    (
+        Outbox {
+            sender,
+            waiting: waiting.clone(),
+            closing: closing.clone(),
+        },
+        Inbox {
+            receiver,
+            waiting,
+            closing,
+        },
+    )
+}
+
+impl Outbox {
+    /// Sends an event; nothing happens if the peer has ended.
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.sender.send(event);
+    }
+
+    /// Ends the peer, ahead of all that waits.
+    pub(crate) fn close(&self, reason: &str, farewell: bool) {
+        *self.closing.lock().unwrap_or_else(PoisonError::into_inner) = Some(Closing {
+            reason: reason.to_owned(),
+            farewell,
+        });
+        // Wakes the peer's thread.
+        self.send(Event::StateChanged);
+    }
+
+    /// Sends a message from the browser, or drops it if too much is waiting.
+    pub(crate) fn send_message(&self, label: &Arc<str>, payload: Payload) {
+        let length = payload.as_bytes().len() + OVERHEAD;
+        let waiting = self.waiting.fetch_add(length, Ordering::Relaxed);
+        if waiting + length > MAX_WAITING_BYTES
+            || self
+                .sender
+                .send(Event::Message(label.clone(), payload))
+                .is_err()
+        {
+            self.waiting.fetch_sub(length, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Inbox {
+    /// The next event; `Err(Timeout)` after `patience`, if any is given.
+    pub(crate) fn receive(&self, patience: Option<Duration>) -> Result<Event, RecvTimeoutError> {
+        let event = match patience {
+            Some(patience) => self.receiver.recv_timeout(patience)?,
+            None => self
+                .receiver
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected)?,
+        };
+        let closing = self
+            .closing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Closing { reason, farewell }) = closing {
+            return Ok(Event::Close { reason, farewell });
+        }
+        if let Event::Message(_, payload) = &event {
+            self.waiting
+                .fetch_sub(payload.as_bytes().len() + OVERHEAD, Ordering::Relaxed);
+        }
+        Ok(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_overtakes_a_flood() {
+        let (outbox, inbox) = channel();
+        for _ in 0..1000 {
+            outbox.send_message(&"data_0".into(), Payload::Text("x".into()));
+        }
+        outbox.close("stopped", true);
+        assert!(matches!(
+            inbox.receive(None),
+            Ok(Event::Close { farewell: true, .. })
+        ));
+    }
+
+    #[test]
+    fn a_page_that_floods_loses_messages_and_recovers() {
+        let (outbox, inbox) = channel();
+        let label: Arc<str> = "data_0".into();
+        let mebibyte = Payload::Binary(vec![0; 1024 * 1024].into());
+        for _ in 0..20 {
+            outbox.send_message(&label, mebibyte.clone());
+        }
+        let received = std::iter::from_fn(|| inbox.receive(Some(Duration::ZERO)).ok()).count();
+        assert_eq!(received, 7);
+        outbox.send_message(&label, mebibyte);
+        assert!(inbox.receive(Some(Duration::ZERO)).is_ok());
+    }
+}

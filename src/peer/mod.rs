@@ -1,0 +1,84 @@
+//! One browser: its pipeline, negotiation, channels and statistics.
+//!
+//! Each peer has a thread of its own ([`session`]) that owns its webrtcbin and does all
+//! that takes time; everybody else talks to it through an [`inbox::Outbox`]. So a
+//! peer's trouble, latency and end stay its own, and no lock is needed inside.
+//! [`peers::Peers`] is the register that the ways in (console, page, signals) use.
+
+use std::sync::Arc;
+
+pub(crate) mod channels;
+pub(crate) mod chunks;
+pub(crate) mod control;
+pub(crate) mod feed;
+pub(crate) mod inbox;
+pub(crate) mod negotiation;
+pub(crate) mod peers;
+pub(crate) mod rtc;
+pub(crate) mod session;
+
+use chunks::Payload;
+
+/// Why a description was not taken or given; one line for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SignalingError {
+    /// The text is not a description that can be used.
+    #[error("{0}")]
+    BadDescription(String),
+    /// The description is sound, but has nothing that can be sent.
+    #[error("{0}")]
+    NotAcceptable(String),
+    /// `max-peers` are there already.
+    #[error("{0}")]
+    Full(String),
+    /// Something failed on this side.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// How far a peer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeerState {
+    /// Our offer is out; its answer has not come back.
+    Waiting,
+    /// Both descriptions are there; the network path is being found.
+    Connecting,
+    /// Connected, and the certificate is the announced one.
+    Connected,
+    /// Over.
+    Closed,
+}
+
+impl PeerState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What peers tell the element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// A peer's state changed; the text says why if there is more to say.
+    State {
+        peer: u32,
+        state: PeerState,
+        text: String,
+    },
+    /// Something went wrong that a person should know; the session goes on.
+    Trouble(String),
+}
+
+/// What a peer needs of the element; called from the peers' threads.
+pub(crate) trait Host: Send + Sync {
+    /// A report for console and bus.
+    fn report(&self, report: Report);
+    /// A message from a browser.
+    fn deliver(&self, label: &str, payload: Payload);
+    /// Labels of the data channels that each peer gets.
+    fn labels(&self) -> Vec<Arc<str>>;
+}

@@ -1,0 +1,573 @@
+//! What one peer has agreed on: m-lines, codecs, and offers that are out.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::control::ToPage;
+use super::feed::{Agreement, Feed, Position};
+use super::rtc::{self, Rtc};
+use super::session::{Session, failed};
+use super::{Report, SignalingError};
+use crate::media::Media;
+use crate::media::codec::Codec;
+use crate::media::input::Kind;
+use crate::media::stream::{OfferedCodec, Stream};
+use crate::signaling::fingerprint::Fingerprint;
+use crate::signaling::sdp::{self, ANSWER_TO, MediaKind, Sdp};
+
+/// One m-line of the session.
+pub(super) enum Line {
+    Data,
+    Sending(Sending),
+    /// A line of the other side's that this side does not use.
+    Unused,
+}
+
+/// An m-line on which a stream is sent.
+pub(super) struct Sending {
+    /// Name of the stream.
+    pub(super) stream: String,
+    /// What was offered for it, with payload types.
+    offered: Vec<(OfferedCodec, u8)>,
+    agreed: Agreed,
+    pad: gst::Pad,
+    ssrc: u32,
+    /// Whether our RTP header extensions are in the offer.
+    extensions: bool,
+    pub(super) feed: Option<Feed>,
+    /// The stream that `feed` comes from.
+    fed_by: Weak<Stream>,
+    /// Where the last feed stopped.
+    position: Option<Position>,
+}
+
+/// What the other side said to an m-line.
+#[derive(Clone)]
+enum Agreed {
+    /// Its answer is not there yet.
+    Open,
+    /// It takes this one of `offered`.
+    On(OfferedCodec, u8),
+    /// It does not want the line.
+    Refused,
+}
+
+/// Offers made over the control channel.
+enum InBand {
+    Idle,
+    OfferOut {
+        id: u32,
+        since: Instant,
+    },
+    /// An answer could not be taken: webrtcbin stays in the middle of a negotiation for
+    /// good, and what flows now is all that ever will.
+    Stuck,
+}
+
+pub(super) struct Negotiation {
+    /// Marks the mids of our offers; none if the other side made the first offer and
+    /// so chose the mids.
+    tag: Option<String>,
+    pub(super) lines: Vec<Line>,
+    /// mids by m-line, as the other side knows them.
+    mids: Vec<String>,
+    in_band: InBand,
+    offers: u32,
+    /// `o=` line, RFC 8866, section 5.2: the same session, a growing version.
+    session_id: u64,
+    version: u64,
+}
+
+/// A remote offer, ready for webrtcbin.
+pub(super) struct RemoteOffer {
+    pub(super) sdp: String,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) has_data: bool,
+    ice_ufrag: String,
+    /// As it came, for what the answer has to repeat.
+    original: Sdp,
+    parsed: Sdp,
+}
+
+/// A remote answer, ready for webrtcbin.
+pub(super) struct RemoteAnswer {
+    pub(super) sdp: String,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    /// The payload type on which each of our lines is wanted, if it is.
+    wanted: Vec<Option<u8>>,
+}
+
+impl Negotiation {
+    pub(super) fn new(tag: Option<String>) -> Self {
+        Self {
+            tag,
+            lines: Vec::new(),
+            mids: Vec::new(),
+            in_band: InBand::Idle,
+            offers: 0,
+            // RFC 8829, section 5.2.1: 63 random bits.
+            session_id: rand::random::<u64>() >> 1,
+            version: 0,
+        }
+    }
+
+    pub(super) fn sending(&self) -> impl Iterator<Item = &Sending> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Sending(sending) => Some(sending),
+            Line::Data | Line::Unused => None,
+        })
+    }
+
+    /// Since when an in-band offer waits for its answer.
+    pub(super) const fn offer_out_since(&self) -> Option<Instant> {
+        match self.in_band {
+            InBand::OfferOut { since, .. } => Some(since),
+            InBand::Idle | InBand::Stuck => None,
+        }
+    }
+
+    /// The mid under which the other side gets a stream.
+    pub(super) fn mid_of(&self, stream: &str) -> Option<String> {
+        let mline = self.lines.iter().position(|line| {
+            matches!(line, Line::Sending(sending)
+                if sending.stream == stream && matches!(sending.agreed, Agreed::On(..)))
+        })?;
+        self.mids.get(mline).cloned()
+    }
+
+    /// A local description of webrtcbin's in the form in which it leaves the house.
+    pub(super) fn outgoing(&mut self, local: &str) -> Result<String, SignalingError> {
+        let mut sdp = Sdp::parse(local).map_err(failed)?;
+        if let Some(tag) = &self.tag {
+            sdp = sdp::tag_mids(&sdp, tag);
+        }
+        self.version += 1;
+        self.mids = sdp
+            .mids()
+            .into_iter()
+            .map(|mid| mid.unwrap_or_default().to_owned())
+            .collect();
+        Ok(with_origin(&sdp.to_string(), self.session_id, self.version))
+    }
+
+    /// Marks an answer with the offer that it belongs to.
+    pub(super) fn finish_answer(&self, answer: &str, offer: &RemoteOffer) -> String {
+        match Sdp::parse(answer) {
+            Ok(sdp) => {
+                let mut sdp = sdp::restore_rejected(&sdp, &offer.original);
+                sdp.set_session_attribute(ANSWER_TO, &offer.ice_ufrag);
+                sdp.to_string()
+            }
+            Err(_) => answer.to_owned(),
+        }
+    }
+
+    pub(super) fn read_offer(&self, offer: &str) -> Result<RemoteOffer, SignalingError> {
+        let bad = |error: sdp::SdpError| SignalingError::BadDescription(error.to_string());
+        let original = Sdp::parse(offer).map_err(bad)?;
+        let parsed = sdp::normalise_remote_offer(&original).map_err(bad)?;
+        Ok(RemoteOffer {
+            fingerprints: parsed.fingerprints(),
+            has_data: parsed
+                .media()
+                .iter()
+                .any(|media| media.kind() == MediaKind::Application && !media.rejected()),
+            ice_ufrag: parsed.ice_ufrag().unwrap_or_default().to_owned(),
+            sdp: without_sending(&parsed.to_string()),
+            original,
+            parsed,
+        })
+    }
+
+    /// Reads the answer to the description that webrtcbin has as its local one.
+    fn read_any_answer(&self, answer: &str, local: &str) -> Result<RemoteAnswer, SignalingError> {
+        let bad = |error: sdp::SdpError| SignalingError::BadDescription(error.to_string());
+        let mut answer = Sdp::parse(answer).map_err(bad)?;
+        let offer = Sdp::parse(local).map_err(failed)?;
+        if let Some(tag) = &self.tag {
+            answer = sdp::untag_mids(&answer, tag, &offer);
+        }
+        let normal = sdp::normalise_answer(&answer, &offer).map_err(bad)?;
+        let wanted = normal
+            .accepted
+            .iter()
+            .map(|accepted| {
+                let codec = accepted.codec.as_ref()?;
+                accepted.direction.send.then_some(codec.payload_type)
+            })
+            .collect();
+        Ok(RemoteAnswer {
+            wanted,
+            fingerprints: normal.sdp.fingerprints(),
+            sdp: normal.sdp.to_string(),
+        })
+    }
+}
+
+impl Negotiation {
+    /// Notes what an answer says, once webrtcbin has taken it: what is sent on a line
+    /// that webrtcbin does not know to be agreed on is stuck there for good.
+    pub(super) fn agree(&mut self, answer: &RemoteAnswer) {
+        for (line, wanted) in self.lines.iter_mut().zip(&answer.wanted) {
+            if let Line::Sending(sending) = line {
+                sending.agree(*wanted);
+            }
+        }
+    }
+}
+
+impl Sending {
+    fn agree(&mut self, payload_type: Option<u8>) {
+        self.agreed = match self
+            .offered
+            .iter()
+            .find(|(_, number)| Some(*number) == payload_type)
+        {
+            Some((codec, number)) => Agreed::On(codec.clone(), *number),
+            None => Agreed::Refused,
+        };
+        if matches!(self.agreed, Agreed::Refused) {
+            self.stop();
+        }
+    }
+
+    /// Stops sending, for the time being.
+    pub(super) fn stop(&mut self) {
+        if let Some(feed) = self.feed.take() {
+            self.position = Some(feed.stop());
+        }
+        self.fed_by = Weak::new();
+    }
+
+    /// Starts the feed, if the codec is agreed and the stream has arrived.
+    pub(super) fn start(
+        &mut self,
+        rtc: &Rtc,
+        stream: &Arc<Stream>,
+        media: &Media,
+    ) -> anyhow::Result<()> {
+        let Agreed::On(codec, payload_type) = self.agreed.clone() else {
+            return Ok(());
+        };
+        if !std::ptr::eq(self.fed_by.as_ptr(), Arc::as_ptr(stream)) {
+            // Another stream of the same name: the pad was released and requested again.
+            self.stop();
+        }
+        if self.feed.is_some() || !stream.is_ready() {
+            return Ok(());
+        }
+        let subscription = media.subscribe(stream, codec.codec)?;
+        let agreement = Agreement {
+            codec,
+            payload_type,
+            ssrc: self.ssrc,
+            extensions: self.extensions,
+            position: self.position,
+        };
+        self.feed = Some(Feed::start(rtc, &self.pad, subscription, &agreement)?);
+        self.fed_by = Arc::downgrade(stream);
+        Ok(())
+    }
+
+    /// For lists: `video_0 H.264`.
+    pub(super) fn describe(&self) -> Option<String> {
+        match &self.agreed {
+            Agreed::On(codec, _) => Some(format!("{} {}", self.stream, codec.codec)),
+            Agreed::Open | Agreed::Refused => None,
+        }
+    }
+
+    pub(super) fn statistics(&self) -> Option<gst::Structure> {
+        let Agreed::On(codec, _) = &self.agreed else {
+            return None;
+        };
+        let feed = self.feed.as_ref()?;
+        let mut structure = gst::Structure::builder("periscope-stream")
+            .field("name", &self.stream)
+            .field("codec", codec.codec.to_string())
+            .field("buffers-sent", feed.sent())
+            .field("buffers-dropped", feed.dropped());
+        if let Some(encoder) = feed.encoder() {
+            structure = structure.field("encoder", encoder);
+        }
+        Some(structure.build())
+    }
+}
+
+impl Session {
+    /// Adds an m-line for each stream that has none and that the page, as far as it has
+    /// told, can receive. True if there was one.
+    pub(super) fn add_missing_streams(
+        &mut self,
+        codecs: Option<&[String]>,
+    ) -> anyhow::Result<bool> {
+        let mut added = false;
+        for stream in self.media.streams() {
+            if self.negotiation.sending().any(|s| s.stream == stream.name) {
+                continue;
+            }
+            let offered: Vec<(OfferedCodec, u8)> = self
+                .media
+                .offered(&stream)
+                .into_iter()
+                .filter(|offered| receives(codecs, offered.codec))
+                .map(|offered| {
+                    let payload_type = offered.codec.payload_type();
+                    (offered, payload_type)
+                })
+                .collect();
+            if offered.is_empty() {
+                continue;
+            }
+            let mline = self.negotiation.lines.len();
+            self.add_line(mline, &stream, offered, Agreed::Open)?;
+            added = true;
+        }
+        Ok(added)
+    }
+
+    /// Answers the lines of a remote offer: the first video line gets the first video
+    /// stream, and so on.
+    pub(super) fn add_requested_streams(
+        &mut self,
+        offer: &RemoteOffer,
+    ) -> Result<(), SignalingError> {
+        let streams = self.media.streams();
+        let mut videos = streams.iter().filter(|s| s.input.kind() == Kind::Video);
+        let mut audios = streams.iter().filter(|s| s.input.kind() == Kind::Audio);
+        let mut asked = Vec::new();
+        let mut served = 0_usize;
+        for (mline, media) in offer.parsed.media().iter().enumerate() {
+            let stream = match media.kind() {
+                MediaKind::Application => {
+                    self.negotiation.lines.push(Line::Data);
+                    continue;
+                }
+                MediaKind::Video if media.direction().receive => videos.next(),
+                MediaKind::Audio if media.direction().receive => audios.next(),
+                _ => None,
+            };
+            let Some(stream) = stream else {
+                self.negotiation.lines.push(Line::Unused);
+                continue;
+            };
+            asked.push(stream.name.clone());
+            let choice = self.media.offered(stream).into_iter().find_map(|mut ours| {
+                let theirs = matching(&media.codecs(), &ours)?;
+                // webrtcbin wants the profile to the letter as the offer has it.
+                ours.profile_level_id = parameter(&theirs, "profile-level-id").map(str::to_owned);
+                Some((ours, theirs.payload_type))
+            });
+            match choice {
+                Some((codec, payload_type)) => {
+                    let agreed = Agreed::On(codec.clone(), payload_type);
+                    self.add_line(mline, stream, vec![(codec, payload_type)], agreed)
+                        .map_err(failed)?;
+                    served += 1;
+                }
+                None => self.negotiation.lines.push(Line::Unused),
+            }
+        }
+        if served == 0 && !asked.is_empty() && !offer.has_data {
+            return Err(SignalingError::NotAcceptable(format!(
+                "the offer has no codec that can be sent for {}: the bench sends H.264 \
+                 (packetization-mode 1), VP8 and Opus",
+                asked.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    fn add_line(
+        &mut self,
+        mline: usize,
+        stream: &Arc<Stream>,
+        offered: Vec<(OfferedCodec, u8)>,
+        agreed: Agreed,
+    ) -> anyhow::Result<()> {
+        let ssrc = rand::random::<u32>().max(1);
+        // In an answer only extensions of the other side's offer may stand.
+        let extensions = matches!(agreed, Agreed::Open);
+        let caps = rtc::rtp_caps(&offered, ssrc, extensions);
+        let pad = self.rtc.add_sender(mline, &stream.name, &caps)?;
+        self.negotiation.lines.push(Line::Sending(Sending {
+            stream: stream.name.clone(),
+            offered,
+            agreed,
+            pad,
+            ssrc,
+            extensions,
+            feed: None,
+            fed_by: Weak::new(),
+            position: None,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn read_answer_to_offer(
+        &self,
+        answer: &str,
+    ) -> Result<RemoteAnswer, SignalingError> {
+        let local = self
+            .rtc
+            .local_description()
+            .ok_or_else(|| SignalingError::Failed("webrtcbin has no offer".into()))?;
+        self.negotiation.read_any_answer(answer, &local)
+    }
+
+    /// Offers, over the control channel, what the page does not have yet.
+    pub(super) fn renegotiate(&mut self) {
+        let Some(codecs) = self
+            .control
+            .as_ref()
+            .and_then(|control| control.codecs.clone())
+        else {
+            return;
+        };
+        if !matches!(self.negotiation.in_band, InBand::Idle) {
+            return;
+        }
+        if let Err(error) = self.offer_in_band(&codecs) {
+            self.negotiation.in_band = InBand::Stuck;
+            self.trouble(&format!("{error:#}"));
+        }
+    }
+
+    fn offer_in_band(&mut self, codecs: &[String]) -> anyhow::Result<()> {
+        if !self.add_missing_streams(Some(codecs))? {
+            return Ok(());
+        }
+        self.rtc.offer()?;
+        let sdp = self.local_sdp()?;
+        self.negotiation.offers += 1;
+        let id = self.negotiation.offers;
+        self.negotiation.in_band = InBand::OfferOut {
+            id,
+            since: Instant::now(),
+        };
+        self.tell(&ToPage::Offer { id, sdp: &sdp });
+        Ok(())
+    }
+
+    /// Takes the page's answer to an in-band offer.
+    pub(super) fn take_reanswer(&mut self, id: u32, sdp: &str) {
+        match self.negotiation.in_band {
+            InBand::OfferOut { id: out, .. } if out == id => {}
+            _ => {
+                // A page that answers twice, or something older: what flows goes on.
+                gst::debug!(crate::CAT, "peer {}: no offer {id} is out", self.id);
+                return;
+            }
+        }
+        let taken = self
+            .read_answer_to_offer(sdp)
+            .map_err(anyhow::Error::from)
+            .and_then(|answer| {
+                self.rtc.set_remote_answer(&answer.sdp)?;
+                Ok(answer)
+            });
+        match taken {
+            Ok(answer) => {
+                self.negotiation.agree(&answer);
+                self.negotiation.in_band = InBand::Idle;
+                self.feed_all();
+                self.tell_welcome();
+                self.renegotiate();
+            }
+            Err(error) => {
+                self.negotiation.in_band = InBand::Stuck;
+                self.trouble(&format!("the page's answer was not taken: {error:#}"));
+            }
+        }
+    }
+
+    fn trouble(&self, text: &str) {
+        self.tell(&ToPage::Error { text });
+        self.host
+            .report(Report::Trouble(format!("peer {}: {text}", self.id)));
+    }
+}
+
+/// The codec of a remote offer in which a stream of ours can be sent.
+///
+/// For H.264 that is packetization mode 1 and the same profile; the level may differ
+/// (RFC 6184, section 8.2.2), and constrained baseline is a part of baseline.
+fn matching(theirs: &[sdp::Codec], ours: &OfferedCodec) -> Option<sdp::Codec> {
+    theirs
+        .iter()
+        .find(|codec| {
+            if !codec.name.eq_ignore_ascii_case(ours.codec.encoding_name()) {
+                return false;
+            }
+            let Some(profile) = &ours.profile_level_id else {
+                return true;
+            };
+            // Without the parameter: baseline (RFC 6184, section 8.1).
+            let offered = parameter(codec, "profile-level-id").unwrap_or("420010");
+            parameter(codec, "packetization-mode") == Some("1")
+                && offered.get(..2).map(str::to_ascii_lowercase)
+                    == profile.get(..2).map(str::to_ascii_lowercase)
+        })
+        .cloned()
+}
+
+/// The value of a format parameter (`a=fmtp`).
+fn parameter<'a>(codec: &'a sdp::Codec, name: &str) -> Option<&'a str> {
+    codec.fmtp.split(';').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        key.trim()
+            .eq_ignore_ascii_case(name)
+            .then_some(value.trim())
+    })
+}
+
+/// The same description with another `o=` line.
+fn with_origin(sdp: &str, session_id: u64, version: u64) -> String {
+    let mut text = String::with_capacity(sdp.len() + 32);
+    for line in sdp.lines() {
+        if line.starts_with("o=") {
+            text.push_str(&format!("o=- {session_id} {version} IN IP4 127.0.0.1"));
+        } else {
+            text.push_str(line);
+        }
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// The same offer without media from the other side: nothing here would take it, and
+/// webrtcbin says yes to whatever is offered.
+fn without_sending(sdp: &str) -> String {
+    sdp.replace("a=sendrecv\r\n", "a=recvonly\r\n")
+        .replace("a=sendonly\r\n", "a=inactive\r\n")
+}
+
+/// Whether a page that has told these MIME types receives a codec. One that has told
+/// nothing is offered everything.
+fn receives(codecs: Option<&[String]>, codec: Codec) -> bool {
+    codecs.is_none_or(|codecs| {
+        codecs.is_empty()
+            || codecs
+                .iter()
+                .any(|mime| mime.eq_ignore_ascii_case(codec.mime_type()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_h264_is_not_offered_h264() {
+        let page = ["video/VP8".to_owned(), "audio/opus".to_owned()];
+        assert!(!receives(Some(&page), Codec::H264));
+        assert!(receives(Some(&page), Codec::Vp8));
+        assert!(receives(Some(&page), Codec::Opus));
+    }
+
+    #[test]
+    fn a_page_that_does_not_tell_its_codecs_is_offered_all() {
+        assert!(receives(Some(&[]), Codec::H264));
+        assert!(receives(None, Codec::H264));
+    }
+}

@@ -1,0 +1,537 @@
+//! One peer's pipeline and its webrtcbin: how it is set up, asked and listened to.
+//!
+//! Everything that webrtcbin says becomes an [`Event`] for the peer's own thread; no
+//! callback in here does any work, because many of them run with webrtcbin's lock
+//! held. The blocking calls are for that thread alone.
+
+use std::net::IpAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use gst::glib;
+use gst::prelude::*;
+use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
+
+use super::chunks::Payload;
+use super::inbox::{Event, Outbox};
+use crate::media::Timing;
+use crate::media::codec::Codec;
+use crate::media::elements;
+use crate::media::playout_delay;
+use crate::media::stream::OfferedCodec;
+
+/// How the peers reach each other; from the element's properties.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    /// Local addresses to offer.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// `stun://host:port`, none by default.
+    pub(crate) stun_server: Option<String>,
+    /// `turn(s)://user:password@host:port`, none by default.
+    pub(crate) turn_server: Option<String>,
+}
+
+/// Longest wait for an answer of webrtcbin, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The size of RTP packets in bytes, below what Ethernet, tunnels and Wi-Fi carry.
+const MTU: u32 = 1200;
+
+/// One webrtcbin in a pipeline of its own; stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Rtc {
+    pipeline: gst::Pipeline,
+    webrtcbin: gst::Element,
+}
+
+impl Rtc {
+    /// Makes and starts the pipeline of peer `id`.
+    pub(crate) fn new(
+        id: u32,
+        network: &Network,
+        timing: &Timing,
+        events: &Outbox,
+    ) -> anyhow::Result<Self> {
+        let pipeline = gst::Pipeline::builder().name(format!("peer-{id}")).build();
+        let webrtcbin = gst::ElementFactory::make("webrtcbin")
+            .name("webrtcbin")
+            .property_from_str("bundle-policy", "max-bundle")
+            // A viewer sends no media: nothing is to wait in a jitter buffer.
+            .property("latency", 0_u32)
+            .build()
+            .context(elements::Missing {
+                element: "webrtcbin".into(),
+                package: elements::debian_package("webrtcbin"),
+            })?;
+        restrict_ice(&webrtcbin, network);
+        webrtcbin
+            .downcast_ref::<gst::Bin>()
+            .context("webrtcbin is not a bin")?
+            .connect_deep_element_added(|_, _, element| {
+                // Buffers are sent as they come: they were paced at the input, and any
+                // wait here is delay in the picture.
+                if element
+                    .factory()
+                    .is_some_and(|factory| factory.name() == "clocksync")
+                {
+                    element.set_property("sync", false);
+                }
+            });
+        listen(&webrtcbin, events);
+        pipeline.add(&webrtcbin)?;
+        timing.apply(&pipeline);
+
+        let rtc = Self {
+            pipeline,
+            webrtcbin,
+        };
+        rtc.watch_bus(events);
+        rtc.pipeline
+            .set_state(gst::State::Playing)
+            .context("webrtcbin does not start")?;
+        Ok(rtc)
+    }
+
+    fn watch_bus(&self, events: &Outbox) {
+        let Some(bus) = self.pipeline.bus() else {
+            return;
+        };
+        let events = events.clone();
+        bus.set_sync_handler(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                events.send(Event::PipelineError {
+                    source: error
+                        .src()
+                        .map(|src| src.name().to_string())
+                        .unwrap_or_default(),
+                    text: error.error().to_string(),
+                });
+            }
+            // Messages hold references to elements: none is kept.
+            gst::BusSyncReply::Drop
+        });
+    }
+
+    pub(crate) const fn pipeline(&self) -> &gst::Pipeline {
+        &self.pipeline
+    }
+
+    /// Follows a change of the user's pipeline.
+    pub(crate) fn set_timing(&self, timing: &Timing) {
+        timing.apply(&self.pipeline);
+    }
+
+    /// Opens a data channel. `id` makes it a negotiated one.
+    pub(crate) fn create_channel(
+        &self,
+        label: &str,
+        id: Option<i32>,
+        protocol: &str,
+        events: &Outbox,
+    ) -> anyhow::Result<WebRTCDataChannel> {
+        let mut options = gst::Structure::builder("options")
+            .field("ordered", true)
+            .field("protocol", protocol);
+        if let Some(id) = id {
+            options = options.field("negotiated", true).field("id", id);
+        }
+        let channel = self
+            .webrtcbin
+            .emit_by_name::<Option<WebRTCDataChannel>>(
+                "create-data-channel",
+                &[&label, &options.build()],
+            )
+            .with_context(|| format!("webrtcbin refused the data channel “{label}”"))?;
+        listen_to_channel(&channel, label, events);
+        Ok(channel)
+    }
+
+    /// Reserves m-line number `mline` for a stream in any of `codecs`.
+    pub(crate) fn add_sender(
+        &self,
+        mline: usize,
+        msid: &str,
+        caps: &gst::Caps,
+    ) -> anyhow::Result<gst::Pad> {
+        let template = self
+            .webrtcbin
+            .pad_template("sink_%u")
+            .context("webrtcbin has no sink pads")?;
+        let pad = self
+            .webrtcbin
+            .request_pad(&template, Some(&format!("sink_{mline}")), Some(caps))
+            .with_context(|| format!("webrtcbin refused m-line {mline}"))?;
+        // A stream of its own for each line, or browsers hold pictures back until
+        // the sound of the same moment has come.
+        if pad.find_property("msid").is_some() {
+            pad.set_property("msid", msid);
+        }
+        let transceiver = pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+        transceiver.set_property(
+            "direction",
+            gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
+        );
+        transceiver.set_property("codec-preferences", caps);
+        Ok(pad)
+    }
+
+    /// Makes an offer and takes it as local description; gives its SDP.
+    pub(crate) fn offer(&self) -> anyhow::Result<String> {
+        let offer = self.ask_description("create-offer", "offer")?;
+        self.set_description("set-local-description", &offer)?;
+        Ok(offer.sdp().as_text()?)
+    }
+
+    /// Takes a remote offer, answers it and takes the answer as local description.
+    pub(crate) fn answer(&self, offer: &str) -> anyhow::Result<()> {
+        self.set_remote(WebRTCSDPType::Offer, offer)?;
+        let answer = self.ask_description("create-answer", "answer")?;
+        self.set_description("set-local-description", &answer)
+    }
+
+    pub(crate) fn set_remote_answer(&self, answer: &str) -> anyhow::Result<()> {
+        self.set_remote(WebRTCSDPType::Answer, answer)
+    }
+
+    fn set_remote(&self, kind: WebRTCSDPType, sdp: &str) -> anyhow::Result<()> {
+        let message = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes())?;
+        self.set_description(
+            "set-remote-description",
+            &WebRTCSessionDescription::new(kind, message),
+        )
+    }
+
+    fn set_description(
+        &self,
+        signal: &str,
+        description: &WebRTCSessionDescription,
+    ) -> anyhow::Result<()> {
+        self.ask(signal, |promise| {
+            self.webrtcbin
+                .emit_by_name::<()>(signal, &[description, promise]);
+        })?;
+        Ok(())
+    }
+
+    fn ask_description(
+        &self,
+        signal: &str,
+        field: &str,
+    ) -> anyhow::Result<WebRTCSessionDescription> {
+        let reply = self.ask(signal, |promise| {
+            self.webrtcbin
+                .emit_by_name::<()>(signal, &[&None::<gst::Structure>, promise]);
+        })?;
+        reply
+            .and_then(|reply| reply.get::<WebRTCSessionDescription>(field).ok())
+            .with_context(|| format!("webrtcbin: {signal} gave nothing"))
+    }
+
+    /// Statistics of webrtcbin, as it gives them.
+    pub(crate) fn statistics(&self) -> anyhow::Result<gst::Structure> {
+        self.ask("get-stats", |promise| {
+            self.webrtcbin
+                .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, promise]);
+        })?
+        .context("webrtcbin has no statistics")
+    }
+
+    fn ask(
+        &self,
+        signal: &str,
+        emit: impl FnOnce(&gst::Promise),
+    ) -> anyhow::Result<Option<gst::Structure>> {
+        let (tell, told) = mpsc::channel();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let _ = tell.send(match reply {
+                Ok(reply) => Ok(reply.map(ToOwned::to_owned)),
+                Err(error) => Err(format!("{error:?}")),
+            });
+        });
+        emit(&promise);
+        match told.recv_timeout(PATIENCE) {
+            Ok(Ok(reply)) => {
+                if let Some(error) = reply
+                    .as_ref()
+                    .and_then(|reply| reply.get::<glib::Error>("error").ok())
+                {
+                    bail!("webrtcbin: {error}");
+                }
+                Ok(reply)
+            }
+            Ok(Err(error)) => bail!("webrtcbin: {signal}: {error}"),
+            Err(_) => bail!("webrtcbin did not answer {signal}"),
+        }
+    }
+
+    pub(crate) fn local_description(&self) -> Option<String> {
+        self.webrtcbin
+            .property::<Option<WebRTCSessionDescription>>("local-description")
+            .and_then(|description| description.sdp().as_text().ok())
+    }
+
+    pub(crate) fn gathering_is_complete(&self) -> bool {
+        self.webrtcbin
+            .property::<gst_webrtc::WebRTCICEGatheringState>("ice-gathering-state")
+            == gst_webrtc::WebRTCICEGatheringState::Complete
+    }
+
+    pub(crate) fn connection_state(&self) -> gst_webrtc::WebRTCPeerConnectionState {
+        self.webrtcbin.property("connection-state")
+    }
+
+    /// The certificate that the other side has shown, as PEM; none before DTLS is
+    /// connected.
+    pub(crate) fn peer_certificate(&self) -> Option<String> {
+        let transport = self.dtls_transport()?;
+        transport
+            .property::<Option<String>>("remote-certificate")
+            .filter(|pem| !pem.is_empty())
+    }
+
+    fn dtls_transport(&self) -> Option<gst_webrtc::WebRTCDTLSTransport> {
+        let sctp = self
+            .webrtcbin
+            .property::<Option<gst_webrtc::WebRTCSCTPTransport>>("sctp-transport")
+            .and_then(|sctp| sctp.transport());
+        sctp.or_else(|| {
+            // A peer without data channels: all media share one transport.
+            self.webrtcbin.sink_pads().into_iter().find_map(|pad| {
+                pad.property::<Option<gst_webrtc::WebRTCRTPTransceiver>>("transceiver")?
+                    .sender()?
+                    .transport()
+            })
+        })
+    }
+}
+
+impl Drop for Rtc {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+        stop_again(&self.webrtcbin);
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+            bus.set_flushing(true);
+        }
+    }
+}
+
+/// RTP caps of some codecs, as webrtcbin turns them into lines of SDP. `extensions` puts
+/// our header extensions in; only an offer may do that.
+pub(crate) fn rtp_caps(offered: &[(OfferedCodec, u8)], ssrc: u32, extensions: bool) -> gst::Caps {
+    let mut caps = gst::Caps::builder_full();
+    for (number, (offered, payload_type)) in offered.iter().enumerate() {
+        let codec = offered.codec;
+        let mut structure = gst::Structure::builder("application/x-rtp")
+            .field("media", codec.media())
+            .field("encoding-name", codec.encoding_name())
+            .field("payload", i32::from(*payload_type))
+            .field("clock-rate", codec.clock_rate());
+        if number == 0 {
+            // webrtcbin writes the lines of an SSRC once for each format that has one.
+            structure = structure.field("ssrc", ssrc);
+            if extensions && codec.media() == "video" {
+                structure =
+                    structure.field(format!("extmap-{}", playout_delay::ID), playout_delay::URI);
+            }
+        }
+        structure = match codec {
+            Codec::H264 => structure
+                .field("packetization-mode", "1")
+                .field("level-asymmetry-allowed", "1")
+                .field(
+                    "profile-level-id",
+                    offered.profile_level_id.as_deref().unwrap_or_default(),
+                ),
+            Codec::Vp8 => structure,
+            Codec::Opus => structure
+                .field("encoding-params", "2")
+                .field("minptime", "10")
+                .field("useinbandfec", "1")
+                .field("sprop-stereo", if offered.stereo { "1" } else { "0" }),
+        };
+        caps = caps.structure(structure.build());
+    }
+    caps.build()
+}
+
+/// Makes the payloader of a codec.
+pub(crate) fn payloader(
+    codec: Codec,
+    payload_type: u8,
+    ssrc: u32,
+    extensions: bool,
+) -> anyhow::Result<gst::Element> {
+    let (factory, settings) = codec.payloader();
+    let payloader = elements::make(factory, settings)?;
+    payloader.set_property("pt", u32::from(payload_type));
+    payloader.set_property("ssrc", ssrc);
+    payloader.set_property("mtu", MTU);
+    if extensions && codec.media() == "video" {
+        playout_delay::add_to(&payloader);
+    }
+    Ok(payloader)
+}
+
+fn restrict_ice(webrtcbin: &gst::Element, network: &Network) {
+    if let Some(server) = &network.stun_server {
+        webrtcbin.set_property("stun-server", server);
+    }
+    if let Some(server) = &network.turn_server {
+        webrtcbin.set_property("turn-server", server);
+    }
+    let ice = webrtcbin.property::<gst::Object>("ice-agent");
+    if ice.find_property("ice-tcp").is_some() {
+        ice.set_property("ice-tcp", false);
+    }
+    for address in &network.addresses {
+        let _taken: bool = ice.emit_by_name("add-local-ip-address", &[&address.to_string()]);
+    }
+    if ice.find_property("agent").is_some() {
+        let agent = ice.property::<glib::Object>("agent");
+        // On by default: it asks the home router to open ports to the internet.
+        agent.set_property("upnp", false);
+        // Notices a peer that vanishes without a word.
+        agent.set_property("keepalive-conncheck", true);
+    }
+}
+
+fn listen(webrtcbin: &gst::Element, events: &Outbox) {
+    for property in ["connection-state", "ice-gathering-state"] {
+        let events = events.clone();
+        webrtcbin.connect_notify(Some(property), move |_, _| {
+            events.send(Event::StateChanged);
+        });
+    }
+    let events = events.clone();
+    webrtcbin.connect("on-data-channel", false, move |values| {
+        let channel = values.get(1)?.get::<WebRTCDataChannel>().ok()?;
+        let label = channel.label().map(String::from).unwrap_or_default();
+        // At once and in here: messages that come before are lost.
+        listen_to_channel(&channel, &label, &events);
+        events.send(Event::ChannelOffered { label, channel });
+        None
+    });
+}
+
+fn listen_to_channel(channel: &WebRTCDataChannel, label: &str, events: &Outbox) {
+    let name: std::sync::Arc<str> = label.into();
+    {
+        let (events, name) = (events.clone(), name.clone());
+        channel.connect_on_open(move |_| {
+            events.send(Event::ChannelOpen(name.clone()));
+        });
+    }
+    {
+        let (events, name) = (events.clone(), name.clone());
+        channel.connect_on_close(move |_| {
+            events.send(Event::ChannelClosed(name.clone()));
+        });
+    }
+    {
+        let (events, name) = (events.clone(), name.clone());
+        channel.connect_on_message_string(move |_, text| {
+            if let Some(text) = text {
+                events.send_message(&name, Payload::Text(text.into()));
+            }
+        });
+    }
+    let events = events.clone();
+    channel.connect_on_message_data(move |_, bytes| {
+        if let Some(bytes) = bytes {
+            events.send_message(&name, Payload::Binary(bytes.as_ref().into()));
+        }
+    });
+}
+
+/// Stops what still runs in a webrtcbin that has been stopped.
+///
+/// webrtcbin 1.22.0 starts its SCTP elements from a thread of its own when DTLS is up,
+/// which may be while it is being stopped. And `sctpenc` starts the task of its source
+/// pad even if going to PAUSED fails, and then never ends it: the task waits for data for
+/// ever, and whoever disposes of the element waits for the task.
+fn stop_again(webrtcbin: &gst::Element) {
+    let Some(bin) = webrtcbin.downcast_ref::<gst::Bin>() else {
+        return;
+    };
+    let mut elements = Vec::new();
+    let mut all = bin.iterate_recurse();
+    while let Ok(Some(element)) = all.next() {
+        elements.push(element);
+    }
+    for element in elements {
+        if element.current_state() > gst::State::Null {
+            let _ = element.set_state(gst::State::Null);
+        }
+        let Some(pad) = element.static_pad("src") else {
+            continue;
+        };
+        if pad.task_state() != gst::TaskState::Stopped {
+            gst::debug!(crate::CAT, "{} is stopped once more", element.name());
+            // A pad that is not active takes no flush, which is what wakes the task.
+            let _ = pad.set_active(true);
+            pad.send_event(gst::event::FlushStart::new());
+            let _ = pad.stop_task();
+            let _ = pad.set_active(false);
+        }
+    }
+}
+
+/// Makes an offer that nobody gets, so that all that GStreamer does once a process
+/// (loading plugins, making a certificate) is done before the first viewer comes.
+pub(crate) fn rehearse() {
+    let (events, _inbox) = super::inbox::channel();
+    let network = Network {
+        addresses: vec![IpAddr::from([127, 0, 0, 1])],
+        ..Network::default()
+    };
+    let rehearsal = Rtc::new(0, &network, &Timing::default(), &events).and_then(|rtc| {
+        rtc.create_channel("rehearsal", None, "", &events)?;
+        rtc.offer()
+    });
+    if let Err(error) = rehearsal {
+        gst::warning!(crate::CAT, "webrtcbin does not work here: {error:#}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sctp_encoder_that_failed_to_start_can_be_disposed_of() {
+        gst::init().expect("GStreamer");
+        let make = |factory: &str, port: &str| {
+            gst::ElementFactory::make(factory)
+                .property("sctp-association-id", 4711_u32)
+                .property(port, 5000_u32)
+                .build()
+                .expect("an SCTP element")
+        };
+        let decoder = make("sctpdec", "local-sctp-port");
+        let first = make("sctpenc", "remote-sctp-port");
+        for element in [&decoder, &first] {
+            element.set_state(gst::State::Paused).expect("starts");
+        }
+        // The association is in use: this one fails, and leaves its task behind.
+        let second = make("sctpenc", "remote-sctp-port");
+        assert!(second.set_state(gst::State::Paused).is_err());
+        let _ = second.set_state(gst::State::Null);
+
+        let bin = gst::Bin::new();
+        bin.add(&second).expect("added");
+        drop(second);
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            stop_again(bin.upcast_ref());
+            drop(bin);
+            let _ = tell.send(());
+        });
+        let ended = told.recv_timeout(PATIENCE).is_ok();
+        for element in [&decoder, &first] {
+            let _ = element.set_state(gst::State::Null);
+        }
+        assert!(ended, "the element can be disposed of");
+    }
+}

@@ -1,0 +1,41 @@
+//! The element `periscope`: a pipeline on one side, browsers on the other.
+//!
+//! In come the streams and messages that enter its request pads; out they go to every
+//! viewer, and what viewers send leaves its source pads. This room only translates
+//! between GObject (`imp`) and the rest of the house, and holds together what runs
+//! while the element runs (`bench`).
+
+use gst::glib;
+use gst::prelude::*;
+
+mod bench;
+mod imp;
+mod pads;
+mod requirements;
+mod settings;
+mod signals;
+
+pub use pads::DataPad;
+pub use settings::ConsoleMode;
+
+glib::wrapper! {
+    /// The element `periscope`; `gst-inspect-1.0 periscope` is its manual.
+    pub struct Periscope(ObjectSubclass<imp::Periscope>)
+        @extends gst::Bin, gst::Element, gst::Object, @implements gst::ChildProxy;
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    for kind in [
+        DataPad::static_type(),
+        ConsoleMode::static_type(),
+        crate::media::VideoCodec::static_type(),
+    ] {
+        kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
+    gst::Element::register(
+        Some(plugin),
+        "periscope",
+        gst::Rank::NONE,
+        Periscope::static_type(),
+    )
+}

@@ -1,0 +1,160 @@
+// @ts-check
+/**
+ * A bench under test: gst-launch-1.0 with a pipeline around `periscope name=p`, its console in our hands.
+ *
+ * File descriptor 3 of the process takes what a test writes, 4 gives what the pipeline writes: `fdsrc fd=3`,
+ * `fdsink fd=4`.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Bytes, Lines } from './lines.mjs';
+import { LIMIT, PLUGIN_DIRECTORY } from './settings.mjs';
+
+/**
+ * @typedef {object} Options
+ * @property {boolean} [http] whether the page is served
+ * @property {Record<string, string | number>} [settings] properties of the element
+ * @property {Record<string, string>} [environment]
+ */
+
+/** What shows that the element is broken, whatever the test is about. */
+const ALARMS = /panicked|CRITICAL|assertion .* failed|GStreamer-WARNING|GLib-GObject-WARNING/;
+
+export class Bench {
+  /** Messages that went into `data_src` pads and out of `fdsink fd=4`. */
+  output;
+  stdout;
+  stderr;
+  #process;
+  #input;
+  #exit;
+
+  /** @param {import('node:child_process').ChildProcess} process */
+  constructor(process) {
+    const [, stdout, stderr, input, output] = /** @type {any[]} */ (process.stdio);
+    this.#process = process;
+    this.stdout = new Lines(stdout, 'the bench');
+    this.stderr = new Lines(stderr, 'the bench’s standard error');
+    this.output = new Bytes(output, 'the bench’s file descriptor 4');
+    this.#input = /** @type {import('node:stream').Writable} */ (input);
+    this.#input.on('error', () => {});
+    process.stdin?.on('error', () => {});
+    this.#exit = once(process, 'exit');
+  }
+
+  /**
+   * Starts a bench and waits until it plays.
+   * @param {string} pipeline what is linked to `p`
+   * @param {Options} [options]
+   */
+  static async start(pipeline, { http = true, settings = {}, environment = {} } = {}) {
+    const properties = Object.entries({ port: 0, ...settings, http, console: 'on' }).map(([name, value]) => `${name}=${value}`);
+    const bench = new Bench(
+      spawn('gst-launch-1.0', ['periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)], {
+        env: { ...process.env, GST_PLUGIN_PATH: PLUGIN_DIRECTORY, RUST_BACKTRACE: '1', NO_COLOR: '1', ...environment },
+        stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      }),
+    );
+    try {
+      await bench.stdout.line(/^New clock:/);
+    } catch (error) {
+      bench.#process.kill('SIGKILL');
+      throw new Error(`${/** @type {Error} */ (error).message}\n${bench.stderr.text}`);
+    }
+    return bench;
+  }
+
+  get pid() {
+    return this.#process.pid;
+  }
+
+  /** Types a line, or pastes several, into the console. @param {string} text */
+  type(text) {
+    this.#process.stdin?.write(`${text}\n`);
+  }
+
+  /** Writes to file descriptor 3. @param {string | Uint8Array} data */
+  feed(data) {
+    this.#input.write(data);
+  }
+
+  /**
+   * What the console prints behind `periscope: <word> `.
+   * @param {string} word
+   * @param {{since?: number, limit?: number}} [options]
+   */
+  async says(word, options) {
+    const match = await this.stdout.line(new RegExp(`(?:^|\r)periscope: ${word} (.*)$`), options);
+    return match[1] ?? '';
+  }
+
+  /** The address of the page, key included. */
+  url() {
+    return this.says('page');
+  }
+
+  /** Types `offer`; the base64 that comes. */
+  async offer() {
+    const since = this.stdout.count;
+    this.type('offer');
+    return this.says('offer', { since });
+  }
+
+  /** Pastes an offer; the base64 answer that comes. @param {string} offer */
+  async answer(offer) {
+    const since = this.stdout.count;
+    this.type(offer);
+    return this.says('answer', { since });
+  }
+
+  /** Waits for a peer to enter a state. Gives its number. @param {string} state @param {{since?: number}} [options] */
+  async peer(state, options) {
+    const match = await this.stdout.line(new RegExp(`periscope: peer (\\d+) ${state}`), options);
+    return Number(match[1]);
+  }
+
+  /** The lines that `peers` prints. */
+  async peers() {
+    const since = this.stdout.count;
+    // The console works off one command after the other: the help marks the end of the list.
+    this.type('peers\nhelp');
+    await this.says('help', { since });
+    return this.stdout.all
+      .slice(since)
+      .map((line) => /periscope: peers (.*)$/.exec(line)?.[1])
+      .filter((line) => line !== undefined);
+  }
+
+  /** Ends the bench as Ctrl+C does. Fails if it does not end well, or if it complained. */
+  async stop() {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) {
+      throw new Error(`the bench ended early, ${this.#process.exitCode ?? this.#process.signalCode}:\n${this.stderr.text}`);
+    }
+    this.#process.kill('SIGINT');
+    // A pipeline that reads from the test ends when there is nothing more to read.
+    this.#input.destroy();
+    const stuck = setTimeout(() => this.#process.kill('SIGKILL'), LIMIT);
+    const [code, signal] = await this.#exit;
+    clearTimeout(stuck);
+    if (code !== 0) throw new Error(`the bench ended with ${code ?? signal}:\n${this.stderr.text}`);
+    const alarm = this.stderr.all.find((line) => ALARMS.test(line));
+    if (alarm !== undefined) throw new Error(`the bench complained: ${alarm}`);
+  }
+
+  /** Ends the bench as a power cut does. */
+  async kill() {
+    this.#process.kill('SIGKILL');
+    await this.#exit;
+  }
+
+  /** Whether nobody has ended it yet. */
+  get runs() {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** All it said, for artifacts. */
+  get transcript() {
+    return `--- standard output\n${this.stdout.text}\n--- standard error\n${this.stderr.text}\n`;
+  }
+}

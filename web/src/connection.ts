@@ -1,0 +1,322 @@
+/**
+ * One RTCPeerConnection with a bench, from its first description to its end, whichever side made the offer.
+ *
+ * Who calls what: the page-offers role is `makeOffer` then `takeAnswer`; the page-answers role is `makeAnswer`. From
+ * then on the bench offers its media over the control channel. `onUp` is called once, `onDown` at most once and last.
+ */
+
+import { codecNames, parse, type FromPage, type Welcome } from './control';
+import { Instrument, PROTOCOL } from './instrument';
+import type { Payload } from './chunks';
+import { keepChecking } from './patience';
+import { Pulse } from './pulse';
+import { letBenchBegin, withoutCandidates, withStereo } from './sdp';
+
+/** Why a connection ended. `no-path`: it never came up although both descriptions were there. */
+export type Cause =
+  | { kind: 'no-path' | 'never-taken' | 'wrong-certificate' | 'lost' | 'silent' | 'closed' }
+  | { kind: 'bye'; text: string };
+
+export interface Media {
+  mid: string;
+  kind: 'video' | 'audio';
+  /** Each track has a stream of its own: tracks in one stream would wait for each other to keep lips in step. */
+  stream: MediaStream;
+  receiver: RTCRtpReceiver;
+}
+
+export interface ConnectionEvents {
+  onUp(): void;
+  onDown(cause: Cause): void;
+  /** The media, the bench's names for them, or the instruments are not what they were. */
+  onChange(): void;
+  onData(label: string, payload: Payload): void;
+  /** Something that the bench wants a person to read. */
+  onRemark(text: string): void;
+}
+
+/** From encrypted to the control channel takes milliseconds. */
+const ENCRYPTED = 8_000;
+const DISCONNECTED_FOR = 4_000;
+const PERSON = 15 * 60_000;
+const TICK = 500;
+
+export class Connection {
+  readonly pc: RTCPeerConnection;
+  welcome: Welcome | null = null;
+  media: Media[] = [];
+  readonly instruments = new Map<string, Instrument>();
+
+  private phase: 'building' | 'up' | 'over' = 'building';
+  private readonly control: RTCDataChannel;
+  private readonly pulse = new Pulse(performance.now());
+  private readonly streams = new WeakMap<MediaStreamTrack, MediaStream>();
+  /** Data that came before the connection was up as a whole; an instrument may be faster than the control channel. */
+  private early: [label: string, payload: Payload][] = [];
+  private negotiation: Promise<void> = Promise.resolve();
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private disconnected: ReturnType<typeof setTimeout> | null = null;
+  private limit: ReturnType<typeof setTimeout> | null = null;
+  private stopChecking: (() => void) | null = null;
+
+  constructor(certificate: RTCCertificate, private readonly events: ConnectionEvents) {
+    this.pc = new RTCPeerConnection({ certificates: [certificate], bundlePolicy: 'max-bundle' });
+    this.control = this.pc.createDataChannel('periscope', { negotiated: true, id: 0 });
+    this.control.onopen = () => this.controlOpened();
+    this.control.onclose = () => {
+      // Of a connection that failed the reason is told by its state.
+      if (this.pc.connectionState !== 'failed') this.end({ kind: 'closed' });
+    };
+    this.control.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data === 'string') this.controlMessage(data);
+    };
+    this.pc.onconnectionstatechange = () => this.connectionChanged();
+    this.pc.ondatachannel = ({ channel }) => this.addInstrument(channel);
+  }
+
+  get isOver(): boolean {
+    return this.phase === 'over';
+  }
+
+  /** Of the last ping, in milliseconds. */
+  get roundTrip(): number | null {
+    return this.pulse.roundTrip;
+  }
+
+  /** A data-only offer with all its candidates. */
+  async makeOffer(gatherFor: number): Promise<string> {
+    await this.pc.setLocalDescription(await this.pc.createOffer());
+    return this.gathered(gatherFor);
+  }
+
+  /** Takes the bench's answer; from here the connection has `limit` milliseconds to come up. */
+  async takeAnswer(sdp: string, limit: number): Promise<void> {
+    await this.pc.setRemoteDescription({ type: 'answer', sdp });
+    this.comeUpWithin(limit, { kind: 'no-path' });
+  }
+
+  /**
+   * Answers the bench's offer. A person carries the answer, so the bench's candidates are held back and fed to the
+   * browser again and again until the bench is there.
+   */
+  async makeAnswer(offer: string, gatherFor: number): Promise<string> {
+    const { sdp, candidates } = withoutCandidates(letBenchBegin(offer));
+    await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    await this.setAnswer(offer);
+    const answer = await this.gathered(gatherFor);
+    this.stopChecking = keepChecking(this.pc, candidates);
+    this.comeUpWithin(PERSON, { kind: 'never-taken' });
+    return answer;
+  }
+
+  /** Ends it from this side. `onDown` is not called: the caller knows. */
+  close(text = ''): void {
+    if (this.phase === 'over') return;
+    this.phase = 'over';
+    this.say({ type: 'bye', text });
+    this.tidyUp();
+  }
+
+  // ---- Coming up and going down -------------------------------------------------------------------------------
+
+  private connectionChanged(): void {
+    const state = this.pc.connectionState;
+    if (state !== 'disconnected' && this.disconnected !== null) {
+      clearTimeout(this.disconnected);
+      this.disconnected = null;
+    }
+    if (state === 'connected') {
+      this.rise();
+      // Nobody is on the way any more. A bench that does not like our certificate says nothing, it is only gone.
+      if (this.phase === 'building') this.comeUpWithin(ENCRYPTED, { kind: 'lost' });
+    } else if (state === 'disconnected' && this.phase === 'up') {
+      // Often a moment of bad Wi-Fi; only a longer one is the end.
+      this.disconnected ??= setTimeout(() => this.end({ kind: 'lost' }), DISCONNECTED_FOR);
+    } else if (state === 'failed') {
+      this.encryptionChanged();
+      // While a person is on the way to the bench, a browser that gave up has only given up for now.
+      if (this.stopChecking === null) this.end({ kind: 'lost' });
+    } else if (state === 'closed') {
+      this.end({ kind: 'closed' });
+    }
+  }
+
+  /** Unlike a path, a certificate that does not fit is a failure for good. The connection's own state may tell first. */
+  private encryptionChanged(): void {
+    if (this.encryption()?.state === 'failed') this.end({ kind: this.phase === 'up' ? 'lost' : 'wrong-certificate' });
+  }
+
+  private encryption(): RTCDtlsTransport | null {
+    return this.pc.sctp?.transport ?? this.pc.getReceivers()[0]?.transport ?? null;
+  }
+
+  /** Up is: encrypted, and the control channel open where the descriptions have data at all. */
+  private rise(): void {
+    if (this.phase !== 'building' || this.pc.connectionState !== 'connected') return;
+    if (this.pc.sctp !== null && this.control.readyState !== 'open') return;
+    this.phase = 'up';
+    this.stopWaiting();
+    this.events.onUp();
+    for (const [label, payload] of this.early.splice(0)) this.events.onData(label, payload);
+  }
+
+  private end(cause: Cause): void {
+    if (this.phase === 'over') return;
+    const neverUp = this.phase === 'building' && (cause.kind === 'lost' || cause.kind === 'closed');
+    this.phase = 'over';
+    this.tidyUp();
+    this.events.onDown(neverUp ? { kind: 'no-path' } : cause);
+  }
+
+  private stopWaiting(): void {
+    if (this.limit !== null) clearTimeout(this.limit);
+    this.limit = null;
+    this.stopChecking?.();
+    this.stopChecking = null;
+  }
+
+  private tidyUp(): void {
+    this.stopWaiting();
+    if (this.ticker !== null) clearInterval(this.ticker);
+    if (this.disconnected !== null) clearTimeout(this.disconnected);
+    this.pc.close();
+  }
+
+  /** Both descriptions are there: it has to come up within `limit` milliseconds. */
+  private comeUpWithin(limit: number, cause: Cause): void {
+    if (this.phase !== 'building') return;
+    this.limit = setTimeout(() => this.end(cause), limit);
+    this.encryption()?.addEventListener('statechange', () => this.encryptionChanged());
+  }
+
+  // ---- Descriptions -------------------------------------------------------------------------------------------
+
+  private async setAnswer(offer: string): Promise<void> {
+    const answer = await this.pc.createAnswer();
+    const stereo = withStereo(answer.sdp ?? '', offer);
+    try {
+      await this.pc.setLocalDescription({ type: 'answer', sdp: stereo });
+    } catch {
+      // Browsers allow fewer and fewer changes to their own descriptions. Mono is better than nothing.
+      await this.pc.setLocalDescription(answer);
+    }
+    this.refreshMedia();
+  }
+
+  /** The local description, once the browser has found all its candidates or `limit` milliseconds have passed. */
+  private gathered(limit: number): Promise<string> {
+    const { pc } = this;
+    const text = (): string => pc.localDescription?.sdp ?? '';
+    if (pc.iceGatheringState === 'complete') return Promise.resolve(text());
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        pc.removeEventListener('icegatheringstatechange', check);
+        resolve(text());
+      };
+      const check = (): void => {
+        if (pc.iceGatheringState === 'complete') done();
+      };
+      const timer = setTimeout(done, limit);
+      pc.addEventListener('icegatheringstatechange', check);
+    });
+  }
+
+  private refreshMedia(): void {
+    const media: Media[] = [];
+    for (const { mid, receiver, currentDirection } of this.pc.getTransceivers()) {
+      if (mid === null || (currentDirection !== 'recvonly' && currentDirection !== 'sendrecv')) continue;
+      const { track } = receiver;
+      let stream = this.streams.get(track);
+      if (stream === undefined) this.streams.set(track, (stream = new MediaStream([track])));
+      // Show each frame as soon as it is whole. Never for sound: it would stutter.
+      if (track.kind === 'video' && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+      media.push({ mid, kind: track.kind === 'video' ? 'video' : 'audio', stream, receiver });
+    }
+    this.media = media;
+    if (this.phase === 'up') this.events.onChange();
+  }
+
+  // ---- The control channel ------------------------------------------------------------------------------------
+
+  private controlOpened(): void {
+    const codecs = ['video', 'audio'].flatMap((kind) => RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []);
+    this.say({ type: 'hello', version: 1, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
+    this.rise();
+  }
+
+  private say(message: FromPage): void {
+    if (this.control.readyState !== 'open') return;
+    try {
+      this.control.send(JSON.stringify(message));
+    } catch {
+      // The channel is going down; what that means is decided where its end is noticed.
+    }
+  }
+
+  private controlMessage(text: string): void {
+    const message = parse(text);
+    if (message === null || this.phase === 'over') return;
+    switch (message.type) {
+      case 'welcome':
+        this.welcome = message;
+        // Only a bench that speaks this protocol answers pings; another one may be silent for ever.
+        this.ticker ??= setInterval(() => this.tick(), TICK);
+        if (this.phase === 'up') this.events.onChange();
+        break;
+      case 'offer':
+        // One after the other: a browser takes no offer while it works on another one.
+        this.negotiation = this.negotiation.then(() => this.renegotiate(message.id, message.sdp));
+        break;
+      case 'pong':
+        this.pulse.pong(message.t, performance.now());
+        break;
+      case 'error':
+        if (message.text !== '') this.events.onRemark(message.text);
+        break;
+      case 'bye':
+        this.end({ kind: 'bye', text: message.text });
+        break;
+    }
+  }
+
+  private async renegotiate(id: number, sdp: string): Promise<void> {
+    if (this.isOver) return;
+    try {
+      await this.pc.setRemoteDescription({ type: 'offer', sdp });
+      await this.setAnswer(sdp);
+      this.say({ type: 'answer', id, sdp: this.pc.localDescription?.sdp ?? '' });
+    } catch (error) {
+      if (this.isOver) return;
+      console.warn('periscope: the offer of new media could not be used', error);
+      this.events.onRemark('This browser could not take the media that the bench offered. What runs goes on.');
+    }
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    const what = this.pulse.tick(now);
+    if (what === 'gone') this.end({ kind: 'silent' });
+    else if (what === 'ping') this.say({ type: 'ping', t: now });
+  }
+
+  // ---- Instruments --------------------------------------------------------------------------------------------
+
+  private addInstrument(channel: RTCDataChannel): void {
+    if (channel.protocol !== PROTOCOL) return;
+    const instrument = new Instrument(channel, (payload) => {
+      if (this.phase === 'up') this.events.onData(instrument.label, payload);
+      else if (this.phase === 'building') this.early.push([instrument.label, payload]);
+    });
+    this.instruments.set(instrument.label, instrument);
+    const changed = (): void => {
+      if (this.phase === 'up') this.events.onChange();
+    };
+    channel.onopen = changed;
+    channel.onclose = () => {
+      if (this.instruments.get(instrument.label) === instrument) this.instruments.delete(instrument.label);
+      changed();
+    };
+    changed();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Puts the parts of the page together.
+ */
+
+import { App } from './app';
+import type { Connection } from './connection';
+import { keyOf } from './description';
+import { element } from './dom';
+import type { Face } from './face';
+import { InstrumentsPanel } from './instruments';
+import { ConnectPanel } from './panel';
+import { Player } from './player';
+import { Sound } from './sound';
+import { Status } from './status';
+import { StatsLine } from './statsline';
+
+declare const PERISCOPE_VERSION: string;
+
+const status = new Status();
+const player = new Player();
+const sound = new Sound();
+const instruments = new InstrumentsPanel();
+const stats = new StatsLine(player);
+const stage = element('stage');
+const panel = new ConnectPanel((text) => void app.take(text), () => app.panelOpened());
+
+const face: Face = {
+  status,
+  showOutgoing: (outgoing) => panel.showOutgoing(outgoing),
+  leadToOutgoing: () => panel.leadToOutgoing(),
+  clearInput: () => panel.clearInput(),
+  data: (label, payload) => instruments.add(label, payload),
+  stageText: (text) => player.say(text),
+  showStage(shown) {
+    panel.fold(shown);
+    stage.hidden = !shown;
+    if (!shown) player.clear();
+  },
+  showMedia,
+};
+
+function showMedia(connection: Connection | null): void {
+  const media = connection?.media ?? [];
+  const { streams, channels } = connection?.welcome ?? { streams: [], channels: [] };
+  sound.show(connection === null ? null : media);
+  stats.watch(connection);
+  instruments.show(connection?.instruments ?? new Map(), channels);
+  if (connection === null) {
+    player.freeze();
+    return;
+  }
+  player.show(media, streams);
+  const { welcome } = connection;
+  const expected = [...streams, ...media].map((one) => one.kind);
+  if (expected.includes('video') || welcome === null) player.say('Waiting for the picture …');
+  else player.say(expected.includes('audio') ? 'Sound only' : 'The bench sends neither picture nor sound.');
+  // A bench of instruments alone needs no stage.
+  stage.hidden = welcome !== null && expected.length === 0 && channels.length > 0;
+}
+
+const app = new App(face);
+
+document.addEventListener('keydown', (event) => {
+  const typing = event.target instanceof Element && event.target.matches('input, textarea, select');
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.key === 'f' || event.key === 'F') player.toggleFullscreen();
+  else if (event.key === 'm' || event.key === 'M') sound.toggle();
+  else if (event.key === '?') {
+    const help = element<HTMLDetailsElement>('help');
+    help.open = !help.open;
+    if (help.open) help.scrollIntoView({ block: 'nearest' });
+  } else return;
+  event.preventDefault();
+});
+
+addEventListener('pagehide', () => app.leave());
+// A page that the browser kept while the person was elsewhere has said good-bye to its bench: begin anew.
+addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+addEventListener('hashchange', () => {
+  if (keyOf(location.hash) !== '') app.start(location);
+});
+addEventListener('online', () => app.hurry());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') app.hurry();
+});
+
+element('version').textContent = `Periscope ${PERISCOPE_VERSION}`;
+
+// For tests and scripts: to look at, not to steer.
+Object.defineProperty(window, 'periscope', {
+  value: Object.freeze({
+    version: PERISCOPE_VERSION,
+    state: () => status.state,
+    peerConnection: () => app.peerConnection(),
+  }),
+});
+
+app.start(location);

@@ -1,0 +1,124 @@
+/**
+ * What the page needs to know about a session description's text. No WebRTC in here: only lines.
+ */
+
+export interface Candidate {
+  candidate: string;
+  sdpMid: string | null;
+  sdpMLineIndex: number | null;
+}
+
+/** SDP lines end in CRLF (RFC 8866); what comes out of an editor or a JSON string often does not. */
+export function normalised(sdp: string): string {
+  const lines = sdp.split(/\r\n|\r|\n/).map((line) => line.trimEnd()).filter((line) => line !== '');
+  return lines.join('\r\n') + '\r\n';
+}
+
+function lines(sdp: string): string[] {
+  return sdp.split(/\r?\n/).filter((line) => line !== '');
+}
+
+/** The session part first, then one list of lines for each m-line. */
+function sections(sdp: string): string[][] {
+  const result: string[][] = [[]];
+  for (const line of lines(sdp)) {
+    if (line.startsWith('m=')) result.push([]);
+    result[result.length - 1]!.push(line);
+  }
+  return result;
+}
+
+function attribute(section: string[], name: string): string | null {
+  const line = section.find((text) => text.startsWith(`a=${name}:`));
+  return line === undefined ? null : line.slice(name.length + 3).trim();
+}
+
+export function iceUfrag(sdp: string): string | null {
+  return attribute(lines(sdp), 'ice-ufrag');
+}
+
+/** Without a fingerprint nobody can tell who is at the other end: such a description is refused. */
+export function hasFingerprint(sdp: string): boolean {
+  return /^a=fingerprint:\S+ \S+/m.test(sdp);
+}
+
+export function hasCandidates(sdp: string): boolean {
+  return /^a=candidate:/m.test(sdp);
+}
+
+/** The offer that an answer says it belongs to, by that offer's ice-ufrag; null where the answer does not say. */
+export function answerTo(sdp: string): string | null {
+  return attribute(sections(sdp)[0]!, 'x-periscope-answer-to');
+}
+
+/**
+ * The bench's offer as one that wants to begin the DTLS handshake itself, so that the browser's answer leaves it to
+ * the bench (RFC 8842, section 5). A browser that begins sends its first message at once, to a bench that cannot answer
+ * before a person has brought the answer: Chromium 156 gives up for good after 222 s of that.
+ */
+export function letBenchBegin(offer: string): string {
+  return offer.replace(/^a=setup:actpass$/gm, 'a=setup:active');
+}
+
+/** The description without its candidates, and the candidates, to be handed to the browser later. */
+export function withoutCandidates(sdp: string): { sdp: string; candidates: Candidate[] } {
+  const kept: string[] = [];
+  const candidates: Candidate[] = [];
+  sections(sdp).forEach((section, index) => {
+    const sdpMid = attribute(section, 'mid');
+    for (const line of section) {
+      if (line.startsWith('a=candidate:')) {
+        candidates.push({ candidate: line.slice(2), sdpMid, sdpMLineIndex: index === 0 ? null : index - 1 });
+      } else if (line !== 'a=end-of-candidates') {
+        kept.push(line);
+      }
+    }
+  });
+  return { sdp: kept.join('\r\n') + '\r\n', candidates };
+}
+
+function opusPayloadTypes(section: string[]): string[] {
+  return section.flatMap((line) => /^a=rtpmap:(\d+) opus\//i.exec(line)?.[1] ?? []);
+}
+
+function offersStereo(section: string[]): boolean {
+  return opusPayloadTypes(section).some((type) =>
+    section.some((line) => line.startsWith(`a=fmtp:${type} `) && /[ ;]sprop-stereo=1(;|\s|$)/.test(line)),
+  );
+}
+
+function inStereo(section: string[]): string[] {
+  const types = opusPayloadTypes(section);
+  const result: string[] = [];
+  for (const line of section) {
+    const type = types.find((t) => line.startsWith(`a=fmtp:${t} `));
+    if (type === undefined) {
+      result.push(line);
+      continue;
+    }
+    const parameters = line.slice(`a=fmtp:${type} `.length).split(';').map((p) => p.trim());
+    const others = parameters.filter((p) => p !== '' && !/^(sprop-)?stereo=/.test(p));
+    result.push(`a=fmtp:${type} ${[...others, 'stereo=1', 'sprop-stereo=1'].join(';')}`);
+  }
+  for (const type of types) {
+    if (!section.some((line) => line.startsWith(`a=fmtp:${type} `))) {
+      const rtpmap = result.findIndex((line) => line.startsWith(`a=rtpmap:${type} `));
+      result.splice(rtpmap + 1, 0, `a=fmtp:${type} stereo=1;sprop-stereo=1`);
+    }
+  }
+  return result;
+}
+
+/**
+ * The answer with its Opus lines asking for stereo wherever the offer says that it sends stereo. Chromium plays
+ * Opus in mono unless its own answer asks for two channels.
+ */
+export function withStereo(answer: string, offer: string): string {
+  const offered = sections(offer).slice(1);
+  const stereoMids = new Set(offered.filter(offersStereo).map((section) => attribute(section, 'mid')));
+  if (stereoMids.size === 0) return answer;
+  const parts = sections(answer).map((section) =>
+    section[0]?.startsWith('m=audio') && stereoMids.has(attribute(section, 'mid')) ? inStereo(section) : section,
+  );
+  return parts.flat().join('\r\n') + '\r\n';
+}

@@ -1,0 +1,85 @@
+/**
+ * What the page says to a person when something does not work: what happened, and what to try. Pure.
+ */
+
+import type { Cause } from './connection';
+import type { Pasted } from './description';
+import type { WhepError } from './whep';
+
+export const NO_WEBRTC = 'This browser has no WebRTC, or it is switched off. Open this page in a current Firefox, Chromium, Edge or Safari.';
+export const NO_NETWORK = 'This browser found no network on this computer. Connect it to the bench’s network, then reload this page.';
+export const NO_KEY =
+  'This address lacks its key, the part behind #. The bench’s console prints the whole address in the line “periscope: page”: open that one, or connect by hand below.';
+export const CARRY_ANSWER = 'Carry the answer to the bench. This page keeps trying.';
+export const NO_FINGERPRINT = 'That text has no certificate fingerprint, so nobody could tell who is at the other end. Paste what the bench printed, unchanged.';
+export const OWN_CODE = 'That is this page’s own code. Paste it into the bench’s console, then bring the bench’s answer here.';
+export const OTHER_OFFER = 'This answer belongs to another offer, perhaps from before this page was reloaded. Copy the new code from step 1 and paste it into the bench.';
+export const BAD_OFFER = 'The browser cannot use this offer. Was it copied whole? Type offer in the bench’s console to get a new one.';
+export const BAD_ANSWER = 'The browser cannot use this answer. Copy it once more, whole. If that does not help, take the new code from step 1 to the bench.';
+
+export function unreadable(why: Extract<Pasted, { kind: 'unreadable' }>['why']): string {
+  switch (why) {
+    case 'empty':
+      return 'The box is empty. Paste what the bench printed: an address, an offer or an answer.';
+    case 'cut-off':
+      return 'Part of this text is missing or changed. Copy the whole text once more, from its first to its last character.';
+    case 'too-long':
+      return 'This text is far too long to come from a bench. Copy only what stands behind “periscope: offer” or “periscope: answer”.';
+    case 'unknown':
+      return 'This is no address, offer or answer of a bench. Copy what the bench’s console prints behind “periscope:”.';
+  }
+}
+
+/** Why a connection never came up, or ended. */
+export function ended(cause: Cause): string {
+  switch (cause.kind) {
+    case 'no-path':
+      return 'There is no network path to the bench. Are both on the same network? Look for a firewall, a VPN, or a guest Wi-Fi that keeps its devices apart.';
+    case 'wrong-certificate':
+      return 'The bench did not prove that it is the one whose text was pasted: its certificate is another one. Take a new offer or answer from its console.';
+    case 'never-taken':
+      return 'The bench did not take the answer within 15 minutes. Get a new offer from the bench and try again.';
+    case 'lost':
+    case 'silent':
+      return 'The connection to the bench was lost. Is the bench on, and still on this network?';
+    case 'closed':
+      return 'The bench closed the connection. Is Periscope still running there?';
+    case 'bye':
+      return cause.text === '' ? 'The bench ended the session.' : `The bench ended the session: ${sentence(cause.text)}`;
+  }
+}
+
+/** Why the bench at an address gave no session. */
+export function refused(error: WhepError, base: string): string {
+  const host = base.replace(/^https?:\/\//, '');
+  const detail = error.detail === '' ? '' : ` It says: ${sentence(error.detail)}`;
+  switch (error.failure) {
+    case 'unreachable':
+      return `The bench at ${host} cannot be reached. Is Periscope running there, and is this device on the same network?`;
+    case 'wrong-key':
+      return 'The bench does not accept the key in this address. It may have a new one: open the address that its console prints in the line “periscope: page”.';
+    case 'full':
+      return `The bench has no room for one more viewer.${detail} Close another page that watches it, then try again.`;
+    case 'not-a-bench':
+      return `Something answers at ${host}, but it is not Periscope. Compare the address with the one in the bench’s console.`;
+    case 'refused':
+      return `The bench refused the connection.${detail === '' ? ' Look into its console for the reason.' : detail}`;
+  }
+}
+
+export function connected(name: string, peer: number | null): string {
+  const to = name === '' ? 'the bench' : name;
+  return peer === null ? `Connected to ${to}.` : `Connected to ${to}, as peer ${peer}.`;
+}
+
+export function notSent(names: string[]): string {
+  const [first = '', ...more] = names;
+  const list = more.length === 0 ? first : `${[first, ...more.slice(0, -1)].join(', ')} and ${more[more.length - 1]}`;
+  return `The bench does not send ${list} to this browser, which may not know the codec.`;
+}
+
+/** With a full stop behind it, whoever wrote it, and not longer than a person would read. */
+function sentence(text: string): string {
+  const short = text.trim().slice(0, 300);
+  return /[.!?…]$/.test(short) ? short : `${short}.`;
+}
