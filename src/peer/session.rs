@@ -578,6 +578,9 @@ impl Session {
                     control.open = true;
                     control.codecs = Some(codecs);
                 }
+                // From now on it has to be heard of: a page may be killed before it has
+                // sent its first ping.
+                self.last_ping.get_or_insert_with(Instant::now);
                 self.tell_welcome();
                 self.renegotiate();
             }
