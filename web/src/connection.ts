@@ -185,6 +185,7 @@ export class Connection {
   /** Both descriptions are there: it has to come up within `limit` milliseconds. */
   private comeUpWithin(limit: number, cause: Cause): void {
     if (this.phase !== 'building') return;
+    if (this.limit !== null) clearTimeout(this.limit);
     this.limit = setTimeout(() => this.end(cause), limit);
     this.encryption()?.addEventListener('statechange', () => this.encryptionChanged());
   }

@@ -219,6 +219,46 @@ test('while a person carries the answer, a browser that gives up is no failure',
   assert.deepEqual(said, ['up']);
 });
 
+/** Runs `work` with timers that only `pass` lets run; gives `pass`. */
+async function withTimers(work: (pass: (milliseconds: number) => void) => Promise<void>): Promise<void> {
+  const { setTimeout: realSet, clearTimeout: realClear } = globalThis;
+  const timers = new Map<number, { at: number; run: () => void }>();
+  let now = 0;
+  let last = 0;
+  globalThis.setTimeout = ((run: () => void, delay: number) => {
+    timers.set(++last, { at: now + delay, run });
+    return last;
+  }) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = ((id: number) => timers.delete(id)) as unknown as typeof clearTimeout;
+  try {
+    await work((milliseconds) => {
+      now += milliseconds;
+      for (const [id, { at, run }] of [...timers]) {
+        if (at <= now && timers.delete(id)) run();
+      }
+    });
+  } finally {
+    Object.assign(globalThis, { setTimeout: realSet, clearTimeout: realClear });
+  }
+}
+
+test('the time that a person may take does not end a connection that is up', () =>
+  withTimers(async (pass) => {
+    connection.takeAnswer('v=0', 20_000);
+    await settled();
+    rise();
+    pass(3_600_000);
+    assert.deepEqual(causes, []);
+  }));
+
+test('a bench that is silent once it has seen our certificate is given up', () =>
+  withTimers(async (pass) => {
+    await connection.takeAnswer('v=0', 900_000);
+    pc.become('connected');
+    pass(10_000);
+    assert.deepEqual(causes, [{ kind: 'no-path' }]);
+  }));
+
 test('closing from this side says good-bye and tells nobody else', () => {
   rise();
   connection.close('the page was closed');
