@@ -37,6 +37,8 @@ export interface ConnectionEvents {
 
 /** From encrypted to the control channel takes milliseconds. */
 const ENCRYPTED = 8_000;
+/** How long the state of the encryption may lag behind that of the connection. */
+const FAILED_WHY = 500;
 const DISCONNECTED_FOR = 4_000;
 const PERSON = 15 * 60_000;
 const TICK = 500;
@@ -135,7 +137,10 @@ export class Connection {
     } else if (state === 'failed') {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
-      if (this.stopChecking === null) this.end({ kind: 'lost' });
+      if (this.stopChecking !== null) return;
+      // A certificate that does not fit fails both, in either order: it is told apart by waiting for the other.
+      if (this.phase === 'building') this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
+      else this.end({ kind: 'lost' });
     } else if (state === 'closed') {
       this.end({ kind: 'closed' });
     }

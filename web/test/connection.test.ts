@@ -186,9 +186,20 @@ test('the end is told once, with its reason', () => {
   assert.deepEqual(causes, [{ kind: 'lost' }]);
 });
 
-test('what never came up had no path, or another certificate', () => {
+test('what never came up had no path', () =>
+  withTimers(async (pass) => {
+    pc.become('failed');
+    pass(1_000);
+    assert.deepEqual(causes, [{ kind: 'no-path' }]);
+  }));
+
+test('a certificate that does not fit is told apart, also when the connection fails first', async () => {
+  const transport = new FakeTransport('connecting');
+  pc.sctp = { transport };
+  await connection.takeAnswer('v=0', 20_000);
   pc.become('failed');
-  assert.deepEqual(causes, [{ kind: 'no-path' }]);
+  transport.become('failed');
+  assert.deepEqual(causes, [{ kind: 'wrong-certificate' }]);
 });
 
 test('a certificate that does not fit is told apart', () => {
