@@ -30,6 +30,7 @@
 
 use std::sync::LazyLock;
 
+mod ice;
 mod media;
 mod net;
 mod peer;

@@ -51,6 +51,8 @@ pub(crate) enum ToPage<'a> {
         version: u32,
         name: &'a str,
         peer: u32,
+        /// `view` or `control`.
+        rights: &'a str,
         streams: Vec<StreamInfo>,
         channels: Vec<String>,
     },
@@ -141,6 +143,7 @@ mod tests {
             version: 1,
             name: "periscope",
             peer: 3,
+            rights: "view",
             streams: vec![StreamInfo {
                 mid: None,
                 kind: "video",
@@ -150,7 +153,7 @@ mod tests {
         };
         assert_eq!(
             welcome.to_json(),
-            r#"{"type":"welcome","version":1,"name":"periscope","peer":3,"streams":[{"kind":"video","name":"video_0"}],"channels":["data_0"]}"#
+            r#"{"type":"welcome","version":1,"name":"periscope","peer":3,"rights":"view","streams":[{"kind":"video","name":"video_0"}],"channels":["data_0"]}"#
         );
     }
 }

@@ -9,6 +9,7 @@ use gst_webrtc::WebRTCDataChannel;
 
 use super::SignalingError;
 use super::chunks::Payload;
+use crate::ice::seat::SeatEvent;
 use crate::media::Timing;
 use crate::signaling::description::Description;
 
@@ -42,6 +43,13 @@ pub(crate) enum Event {
         answer: Description,
         reply: Reply<Result<(), SignalingError>>,
     },
+    /// A page of ours brings the short answer to this peer's offer.
+    TakeShortAnswer {
+        fingerprint: [u8; 32],
+        reply: Reply<Result<(), SignalingError>>,
+    },
+    /// News from the peer's place at the shared port.
+    Seat(SeatEvent),
     /// Streams or data labels of the element have come, gone or become known.
     StreamsChanged,
     TimingChanged(Timing),

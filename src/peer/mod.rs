@@ -19,6 +19,8 @@ pub(crate) mod session;
 
 use chunks::Payload;
 
+use crate::signaling::code::CodeId;
+
 /// Why a description was not taken or given; one line for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SignalingError {
@@ -79,6 +81,9 @@ pub(crate) trait Host: Send + Sync {
     fn report(&self, report: Report);
     /// A message from a browser.
     fn deliver(&self, label: &str, payload: Payload);
+    /// Whether who came by this code, and has proved to be who it said, may come in. A code
+    /// for one visit is used up by that.
+    fn admit(&self, code: CodeId) -> bool;
     /// Labels of the data channels that each peer gets.
     fn labels(&self) -> Vec<Arc<str>>;
 }

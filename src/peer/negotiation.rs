@@ -13,7 +13,7 @@ use crate::media::codec::Codec;
 use crate::media::input::Kind;
 use crate::media::stream::{OfferedCodec, Stream};
 use crate::signaling::fingerprint::Fingerprint;
-use crate::signaling::sdp::{self, ANSWER_TO, MediaKind, Sdp};
+use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
 
 /// One m-line of the session.
 pub(super) enum Line {
@@ -64,7 +64,16 @@ enum InBand {
     Stuck,
 }
 
+/// What stands in our descriptions in place of what webrtcbin makes up.
+#[derive(Clone, Default)]
+pub(super) struct Ours {
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// None: webrtcbin has a full ICE agent, and knows its credentials and candidates.
+    pub(super) ice: Option<LiteIce>,
+}
+
 pub(super) struct Negotiation {
+    ours: Ours,
     /// Marks the mids of our offers; none if the other side made the first offer and
     /// so chose the mids.
     tag: Option<String>,
@@ -98,8 +107,9 @@ pub(super) struct RemoteAnswer {
 }
 
 impl Negotiation {
-    pub(super) fn new(tag: Option<String>) -> Self {
+    pub(super) fn new(tag: Option<String>, ours: Ours) -> Self {
         Self {
+            ours,
             tag,
             lines: Vec::new(),
             mids: Vec::new(),
@@ -138,6 +148,12 @@ impl Negotiation {
     /// A local description of webrtcbin's in the form in which it leaves the house.
     pub(super) fn outgoing(&mut self, local: &str) -> Result<String, SignalingError> {
         let mut sdp = Sdp::parse(local).map_err(failed)?;
+        if let Some(fingerprint) = &self.ours.fingerprint {
+            sdp.set_fingerprint(fingerprint);
+        }
+        if let Some(ice) = &self.ours.ice {
+            sdp.set_lite_ice(ice);
+        }
         if let Some(tag) = &self.tag {
             sdp = sdp::tag_mids(&sdp, tag);
         }
@@ -468,6 +484,7 @@ impl Session {
             });
         match taken {
             Ok(answer) => {
+                self.admit_media();
                 self.negotiation.agree(&answer);
                 self.negotiation.in_band = InBand::Idle;
                 self.feed_all();

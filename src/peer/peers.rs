@@ -13,7 +13,9 @@ use super::inbox::{self, Event, Outbox, Reply};
 use super::rtc::Network;
 use super::session::{self, Birth, Opening, Status};
 use super::{Host, PeerState, SignalingError};
+use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
+use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::sdp::{self, Sdp};
 
@@ -48,6 +50,8 @@ struct Table {
 
 struct Entry {
     tag: String,
+    /// By which it came.
+    code: Option<CodeId>,
     outbox: Outbox,
     channels: Arc<Channels>,
     status: Arc<Mutex<Status>>,
@@ -103,7 +107,20 @@ impl Peers {
         })
     }
 
+    /// Lets somebody in who has come by a code. Gives the peer's number.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        knock: Knock,
+        rights: Rights,
+    ) -> Result<u32, SignalingError> {
+        self.begin(Opening::Code { knock, rights })
+    }
+
     fn begin(self: &Arc<Self>, opening: Opening) -> Result<u32, SignalingError> {
+        let code = match &opening {
+            Opening::Code { knock, .. } => Some(knock.code),
+            Opening::Offer { .. } | Opening::Answer { .. } => None,
+        };
         let (outbox, inbox) = inbox::channel();
         let channels = Arc::new(Channels::default());
         let status = Arc::new(Mutex::new(Status {
@@ -155,6 +172,7 @@ impl Peers {
             id,
             Entry {
                 tag,
+                code,
                 outbox,
                 channels,
                 status,
@@ -178,36 +196,60 @@ impl Peers {
     ) -> Result<u32, SignalingError> {
         let sdp = Sdp::parse(&answer.sdp)
             .map_err(|error| SignalingError::BadDescription(error.to_string()))?;
-        let tag = sdp::mid_tag(&sdp);
-        let found = {
-            let table = self.locked();
-            let peer = table
-                .peers
-                .iter()
-                .find(|(_, entry)| Some(&entry.tag) == tag.as_ref());
-            match peer {
-                Some((id, entry)) => Ok((*id, entry.outbox.clone())),
-                None => Err(SignalingError::BadDescription(
-                    if table
-                        .peers
-                        .values()
-                        .any(|entry| entry.state() == PeerState::Waiting)
-                    {
-                        "this answer belongs to another offer: answer the offer that was \
-                         printed last, or type “offer” for a new one"
-                    } else {
-                        "this answer belongs to no offer that is out: type “offer” to make one"
-                    }
-                    .into(),
-                )),
-            }
-        }?;
-        let (id, outbox) = found;
+        let (id, outbox) = self.whose_offer(sdp::mid_tag(&sdp).as_deref())?;
         outbox.send(Event::TakeAnswer {
             answer,
             reply: answered_in_any_case(reply),
         });
         Ok(id)
+    }
+
+    /// Brings the short answer of a page of ours. Gives the peer's number.
+    pub(crate) fn take_short_answer(
+        &self,
+        answer: &ShortAnswer,
+        reply: Reply<Result<(), SignalingError>>,
+    ) -> Result<u32, SignalingError> {
+        let (id, outbox) = self.whose_offer(Some(&answer.tag))?;
+        outbox.send(Event::TakeShortAnswer {
+            fingerprint: answer.fingerprint,
+            reply: answered_in_any_case(reply),
+        });
+        Ok(id)
+    }
+
+    /// The peer whose offer has this tag.
+    fn whose_offer(&self, tag: Option<&str>) -> Result<(u32, Outbox), SignalingError> {
+        let table = self.locked();
+        let peer = table
+            .peers
+            .iter()
+            .find(|(_, entry)| Some(entry.tag.as_str()) == tag);
+        match peer {
+            Some((id, entry)) => Ok((*id, entry.outbox.clone())),
+            None => Err(SignalingError::BadDescription(
+                if table
+                    .peers
+                    .values()
+                    .any(|entry| entry.state() == PeerState::Waiting)
+                {
+                    "this answer belongs to another offer: answer the offer that was printed \
+                     last, or type “offer” for a new one"
+                } else {
+                    "this answer belongs to no offer that is out: type “offer” to make one"
+                }
+                .into(),
+            )),
+        }
+    }
+
+    /// Ends all who came by this code.
+    pub(crate) fn drop_code(&self, code: CodeId, reason: &str) {
+        for entry in self.locked().peers.values() {
+            if entry.code == Some(code) {
+                entry.outbox.close(reason, true);
+            }
+        }
     }
 
     /// Ends a peer. False if there is none of that number.

@@ -5,7 +5,7 @@
 //! held. The blocking calls are for that thread alone.
 
 use std::net::IpAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -15,21 +15,36 @@ use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
 
 use super::chunks::Payload;
 use super::inbox::{Event, Outbox};
+use crate::ice::agent::Agent;
+use crate::ice::port::Port;
+use crate::ice::seat::Seat;
 use crate::media::Timing;
 use crate::media::codec::Codec;
 use crate::media::elements;
 use crate::media::playout_delay;
 use crate::media::stream::OfferedCodec;
+use crate::signaling::fingerprint::Fingerprint;
 
-/// How the peers reach each other; from the element's properties.
-#[derive(Debug, Clone, Default)]
+/// How the peers reach each other, and who we are; from the element's properties.
+#[derive(Clone, Default)]
 pub(crate) struct Network {
+    /// The port that all peers share; none: each webrtcbin has a full ICE agent.
+    pub(crate) port: Option<Arc<Port>>,
+    /// What we show in DTLS; none: what webrtcbin makes up, new in each process.
+    pub(crate) certificate: Option<Arc<Certificate>>,
     /// Local addresses to offer.
     pub(crate) addresses: Vec<IpAddr>,
     /// `stun://host:port`, none by default.
     pub(crate) stun_server: Option<String>,
     /// `turn(s)://user:password@host:port`, none by default.
     pub(crate) turn_server: Option<String>,
+}
+
+/// A certificate with its private key.
+pub(crate) struct Certificate {
+    /// Both, in PEM.
+    pub(crate) pem: String,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// Longest wait for an answer of webrtcbin, which takes milliseconds.
@@ -43,40 +58,43 @@ const MTU: u32 = 1200;
 pub(crate) struct Rtc {
     pipeline: gst::Pipeline,
     webrtcbin: gst::Element,
+    /// The agent at the shared port; none: a full one of webrtcbin's own.
+    lite: Option<Agent>,
 }
 
 impl Rtc {
-    /// Makes and starts the pipeline of peer `id`.
+    /// Makes and starts the pipeline of peer `id`, with its place at the shared port if it
+    /// has one.
     pub(crate) fn new(
         id: u32,
         network: &Network,
+        seat: Option<&Arc<Seat>>,
         timing: &Timing,
         events: &Outbox,
     ) -> anyhow::Result<Self> {
         let pipeline = gst::Pipeline::builder().name(format!("peer-{id}")).build();
+        let lite = seat.cloned().map(Agent::new);
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
             .name("webrtcbin")
             .property_from_str("bundle-policy", "max-bundle")
             // A viewer sends no media: nothing is to wait in a jitter buffer.
             .property("latency", 0_u32)
+            .property_if_some("ice-agent", lite.as_ref())
             .build()
             .context(elements::Missing {
                 element: "webrtcbin".into(),
                 package: elements::debian_package("webrtcbin"),
             })?;
-        restrict_ice(&webrtcbin, network);
+        match &lite {
+            Some(agent) => agent.lend_reference(),
+            None => restrict_ice(&webrtcbin, network),
+        }
+        let certificate = network.certificate.clone();
         webrtcbin
             .downcast_ref::<gst::Bin>()
             .context("webrtcbin is not a bin")?
-            .connect_deep_element_added(|_, _, element| {
-                // Buffers are sent as they come: they were paced at the input, and any
-                // wait here is delay in the picture.
-                if element
-                    .factory()
-                    .is_some_and(|factory| factory.name() == "clocksync")
-                {
-                    element.set_property("sync", false);
-                }
+            .connect_deep_element_added(move |_, _, element| {
+                prepare_inner(element, certificate.as_deref());
             });
         listen(&webrtcbin, events);
         pipeline.add(&webrtcbin)?;
@@ -85,6 +103,7 @@ impl Rtc {
         let rtc = Self {
             pipeline,
             webrtcbin,
+            lite,
         };
         rtc.watch_bus(events);
         rtc.pipeline
@@ -271,10 +290,21 @@ impl Rtc {
             .and_then(|description| description.sdp().as_text().ok())
     }
 
+    /// A lite agent has nothing to gather.
     pub(crate) fn gathering_is_complete(&self) -> bool {
-        self.webrtcbin
-            .property::<gst_webrtc::WebRTCICEGatheringState>("ice-gathering-state")
+        self.lite.is_some()
+            || self
+                .webrtcbin
+                .property::<gst_webrtc::WebRTCICEGatheringState>("ice-gathering-state")
             == gst_webrtc::WebRTCICEGatheringState::Complete
+    }
+
+    /// The shared port has a path to the peer and both descriptions are there. A full agent
+    /// finds this out by itself.
+    pub(crate) fn connect_ice(&self) {
+        if let Some(agent) = &self.lite {
+            agent.connect();
+        }
     }
 
     pub(crate) fn connection_state(&self) -> gst_webrtc::WebRTCPeerConnectionState {
@@ -372,6 +402,24 @@ pub(crate) fn payloader(
         playout_delay::add_to(&payloader);
     }
     Ok(payloader)
+}
+
+/// Settings of elements that webrtcbin makes for itself.
+fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>) {
+    let Some(factory) = element.factory() else {
+        return;
+    };
+    match factory.name().as_str() {
+        // Buffers are sent as they come: they were paced at the input, and any wait here is
+        // delay in the picture.
+        "clocksync" => element.set_property("sync", false),
+        "dtlssrtpdec" => {
+            if let Some(certificate) = certificate {
+                element.set_property("pem", &certificate.pem);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn restrict_ice(webrtcbin: &gst::Element, network: &Network) {
@@ -486,7 +534,7 @@ pub(crate) fn rehearse() {
         addresses: vec![IpAddr::from([127, 0, 0, 1])],
         ..Network::default()
     };
-    let rehearsal = Rtc::new(0, &network, &Timing::default(), &events).and_then(|rtc| {
+    let rehearsal = Rtc::new(0, &network, None, &Timing::default(), &events).and_then(|rtc| {
         rtc.create_channel("rehearsal", None, "", &events)?;
         rtc.offer()
     });

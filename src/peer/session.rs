@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! offer made ── Waiting ── answer taken ─┐
-//! offer taken, answer made ──────────────┴─ Connecting ── certificate checked ── Connected ── Closed
+//! offer taken, answer made ──────────────┼─ Connecting ── certificate checked ── Connected ── Closed
+//! came by a code ────────────────────────┘
 //! ```
 //!
 //! Nothing but ICE and DTLS passes before the certificate that the peer shows in DTLS
 //! is one that its description announces: webrtcbin does not check it before 1.28.5.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,12 +23,16 @@ use super::channels::Channels;
 use super::chunks::{Payload, Reassembler};
 use super::control::{self, FromPage, StreamInfo, ToPage};
 use super::inbox::{Event, Inbox, Outbox, Reply};
-use super::negotiation::{Line, Negotiation, Sending};
+use super::negotiation::{Line, Negotiation, Ours, Sending};
 use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report, SignalingError};
+use crate::ice::port::Knock;
+use crate::ice::seat::{Seat, SeatEvent};
 use crate::media::Media;
+use crate::signaling::code::{CodeId, Rights};
 use crate::signaling::description::Description;
-use crate::signaling::fingerprint::{self, Fingerprint};
+use crate::signaling::fingerprint::{self, Algorithm, Fingerprint};
+use crate::signaling::sdp::{self, LiteIce, Setup};
 
 /// How long an offer waits for its answer: a person may be walking with it.
 const WAIT_FOR_ANSWER: Duration = Duration::from_secs(30 * 60);
@@ -34,6 +40,8 @@ const WAIT_FOR_ANSWER: Duration = Duration::from_secs(30 * 60);
 const WAIT_FOR_CARRIED: Duration = Duration::from_secs(15 * 60);
 /// How long finding the network path may take when nobody has to carry anything.
 const WAIT_FOR_PATH: Duration = Duration::from_secs(30);
+/// How long who has come by a code may take for the handshake: there is a path already.
+const WAIT_FOR_HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long candidates are gathered; addresses of this host take milliseconds, a STUN
 /// or TURN server that does not answer takes this.
 const WAIT_FOR_CANDIDATES: Duration = Duration::from_secs(5);
@@ -62,6 +70,24 @@ pub(crate) enum Opening {
         carried: bool,
         reply: Reply<Result<String, SignalingError>>,
     },
+    /// Somebody has come by a code: there is a path, and nothing to reply.
+    Code { knock: Knock, rights: Rights },
+}
+
+/// What a peer may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Admission {
+    rights: Rights,
+    /// The code by which it came.
+    code: Option<CodeId>,
+}
+
+impl Admission {
+    /// Who has the key of the page, or carries texts at the bench, may do everything.
+    const FULL: Self = Self {
+        rights: Rights::Control,
+        code: None,
+    };
 }
 
 /// What others may know of a peer at any time, without asking its thread.
@@ -87,6 +113,16 @@ pub(crate) struct Birth {
     pub(crate) inbox: Inbox,
 }
 
+/// How far ICE has come at the shared port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PathState {
+    None,
+    /// Checks have come; webrtcbin does not know yet.
+    Found,
+    /// webrtcbin has been told.
+    Told,
+}
+
 enum Verification {
     /// DTLS has not shown a certificate yet.
     Pending,
@@ -99,6 +135,11 @@ pub(super) struct Session {
     pub(super) host: Arc<dyn Host>,
     pub(super) media: Arc<Media>,
     pub(super) rtc: Rtc,
+    /// The place at the shared port; none with a full ICE agent.
+    seat: Option<Arc<Seat>>,
+    path: PathState,
+    network: Network,
+    admission: Admission,
     pub(super) outbox: Outbox,
     inbox: Inbox,
     /// Events that came while something else was awaited.
@@ -170,6 +211,9 @@ impl Session {
     /// Carries out the first step and tells the result. On failure the text says why.
     fn open(birth: Birth, opening: Opening) -> Result<Self, String> {
         let reply = match opening {
+            Opening::Code { knock, rights } => {
+                return Self::open_by_code(birth, knock, rights).map_err(|error| error.to_string());
+            }
             Opening::Offer { reply } => {
                 return match Self::open_with_offer(birth) {
                     Ok((session, offer)) => {
@@ -202,20 +246,36 @@ impl Session {
         }
     }
 
-    fn new(birth: Birth, tag: Option<String>) -> Result<Self, SignalingError> {
+    fn new(
+        birth: Birth,
+        tag: Option<String>,
+        seat: Option<Arc<Seat>>,
+        admission: Admission,
+    ) -> Result<Self, SignalingError> {
         birth.media.settle();
+        let seat = seat.or_else(|| birth.network.port.as_ref().map(|port| port.take_seat()));
         let rtc = Rtc::new(
             birth.id,
             &birth.network,
+            seat.as_ref(),
             &birth.media.timing(),
             &birth.outbox,
         )
         .map_err(failed)?;
+        if let Some(seat) = &seat {
+            let outbox = birth.outbox.clone();
+            seat.listen(move |event| outbox.send(Event::Seat(event)));
+        }
+        let ours = ours(&birth.network, seat.as_deref());
         Ok(Self {
             id: birth.id,
             host: birth.host,
             media: birth.media,
             rtc,
+            seat,
+            path: PathState::None,
+            network: birth.network,
+            admission,
             outbox: birth.outbox,
             inbox: birth.inbox,
             postponed: VecDeque::new(),
@@ -224,7 +284,7 @@ impl Session {
             deadline: None,
             fingerprints: Vec::new(),
             verification: Verification::Pending,
-            negotiation: Negotiation::new(tag),
+            negotiation: Negotiation::new(tag, ours),
             control: None,
             channels: birth.channels,
             opened: HashMap::new(),
@@ -237,7 +297,7 @@ impl Session {
 
     fn open_with_offer(birth: Birth) -> Result<(Self, String), SignalingError> {
         let tag = birth.tag.clone();
-        let mut session = Self::new(birth, Some(tag))?;
+        let mut session = Self::new(birth, Some(tag), None, Admission::FULL)?;
         session.open_control()?;
         session.negotiation.lines.push(Line::Data);
         session.add_missing_streams(None).map_err(failed)?;
@@ -257,7 +317,7 @@ impl Session {
         offer: &Description,
         carried: bool,
     ) -> Result<(Self, String), SignalingError> {
-        let mut session = Self::new(birth, None)?;
+        let mut session = Self::new(birth, None, None, Admission::FULL)?;
         let remote = session.negotiation.read_offer(&offer.sdp)?;
         if remote.has_data {
             session.open_control()?;
@@ -280,8 +340,48 @@ impl Session {
             "no network path to the viewer was found: are both on the same network, and does \
              no firewall block UDP?",
         ));
+        session.admit_media();
         session.enter(PeerState::Connecting, "");
         Ok((session, answer))
+    }
+
+    fn open_by_code(birth: Birth, knock: Knock, rights: Rights) -> Result<Self, SignalingError> {
+        let admission = Admission {
+            rights,
+            code: Some(knock.code),
+        };
+        let mut session = Self::new(birth, None, Some(knock.seat), admission)?;
+        session.begin_data_only(&knock.remote_ufrag, knock.fingerprint, Setup::Active)?;
+        session.deadline = Some((
+            Instant::now() + WAIT_FOR_HANDSHAKE,
+            "the viewer did not finish the handshake",
+        ));
+        session.enter(PeerState::Connecting, "");
+        session.follow_path();
+        Ok(session)
+    }
+
+    /// Takes the offer that a page of ours did not have to send: of it only the certificate
+    /// was told, and by what it calls itself. The rest comes over the control channel.
+    fn begin_data_only(
+        &mut self,
+        ufrag: &str,
+        fingerprint: [u8; 32],
+        setup: Setup,
+    ) -> Result<(), SignalingError> {
+        let fingerprint = Fingerprint {
+            algorithm: Algorithm::Sha256,
+            bytes: fingerprint.to_vec(),
+        };
+        let offer = sdp::data_only_offer(ufrag, &fingerprint, setup);
+        let remote = self.negotiation.read_offer(&offer)?;
+        self.open_control()?;
+        self.fingerprints = remote.fingerprints.clone();
+        self.add_requested_streams(&remote)?;
+        self.rtc.answer(&remote.sdp).map_err(failed)?;
+        // Notes the mids; the page has written the answer itself.
+        self.local_sdp()?;
+        Ok(())
     }
 
     fn open_control(&mut self) -> Result<(), SignalingError> {
@@ -417,7 +517,25 @@ impl Session {
                     format!("{source}: {text}")
                 });
             }
-            Event::TakeAnswer { answer, reply } => reply(self.take_answer(&answer)),
+            Event::TakeAnswer { answer, reply } => {
+                reply(self.take_answer(&answer));
+                self.follow_path();
+            }
+            Event::TakeShortAnswer { fingerprint, reply } => {
+                reply(self.take_short_answer(fingerprint));
+                self.follow_path();
+            }
+            Event::Seat(SeatEvent::PathFound) => {
+                if self.path == PathState::None {
+                    self.path = PathState::Found;
+                }
+                self.follow_path();
+            }
+            Event::Seat(SeatEvent::Silent) => match self.state {
+                // A page that was closed while a person was on the way: another may come.
+                PeerState::Waiting => {}
+                _ => return ControlFlow::Break("the connection was lost".into()),
+            },
             Event::StreamsChanged => {
                 if self.state == PeerState::Connected {
                     self.open_data_channels();
@@ -450,6 +568,7 @@ impl Session {
         self.rtc.set_remote_answer(&answer.sdp).map_err(|error| {
             SignalingError::BadDescription(format!("the answer was not taken: {error:#}"))
         })?;
+        self.admit_media();
         self.negotiation.agree(&answer);
         self.deadline = Some((
             Instant::now() + WAIT_FOR_PATH,
@@ -458,6 +577,57 @@ impl Session {
         ));
         self.enter(PeerState::Connecting, "");
         Ok(())
+    }
+
+    /// Takes the short answer of a page of ours: it has thrown our offer away but for our
+    /// address and credentials, so the webrtcbin that made it is of no use.
+    fn take_short_answer(&mut self, fingerprint: [u8; 32]) -> Result<(), SignalingError> {
+        if self.state != PeerState::Waiting {
+            return Err(SignalingError::BadDescription(format!(
+                "peer {} has its answer already: type “offer” for another viewer",
+                self.id
+            )));
+        }
+        let Some(seat) = &self.seat else {
+            return Err(SignalingError::BadDescription(
+                "a short answer is of use to ice=lite only: take the page's full one".into(),
+            ));
+        };
+        seat.hold();
+        self.control = None;
+        self.rtc = Rtc::new(
+            self.id,
+            &self.network,
+            self.seat.as_ref(),
+            &self.media.timing(),
+            &self.outbox,
+        )
+        .map_err(failed)?;
+        self.negotiation = Negotiation::new(None, ours(&self.network, self.seat.as_deref()));
+        // Its name is in its checks, and a lite agent makes none: any will do here.
+        self.begin_data_only("page", fingerprint, Setup::Passive)?;
+        self.deadline = Some((
+            Instant::now() + WAIT_FOR_PATH,
+            "the page did not come: is it still open?",
+        ));
+        self.enter(PeerState::Connecting, "");
+        Ok(())
+    }
+
+    /// Tells webrtcbin of the path to the peer, once it has both descriptions: a handshake
+    /// that begins earlier never ends.
+    fn follow_path(&mut self) {
+        if self.path == PathState::Found && self.state != PeerState::Waiting {
+            self.path = PathState::Told;
+            self.rtc.connect_ice();
+        }
+    }
+
+    /// webrtcbin knows what media may come.
+    pub(super) fn admit_media(&self) {
+        if let Some(seat) = &self.seat {
+            seat.admit_media();
+        }
     }
 
     fn follow_connection(&mut self) -> ControlFlow<String> {
@@ -492,6 +662,14 @@ impl Session {
         };
         if let Err(error) = fingerprint::verify(&certificate, &self.fingerprints) {
             return ControlFlow::Break(error.to_string());
+        }
+        if let Some(code) = self.admission.code
+            && !self.host.admit(code)
+        {
+            return ControlFlow::Break("its code was revoked or used up meanwhile".into());
+        }
+        if let Some(seat) = &self.seat {
+            seat.verified();
         }
         self.verification = Verification::Done;
         self.deadline = None;
@@ -553,6 +731,10 @@ impl Session {
             .or_default()
             .take(payload)
         {
+            Ok(Some(_)) if self.admission.rights == Rights::View => self.tell(&ToPage::Error {
+                text: "not sent: your code is for watching. Ask at the bench for one to control \
+                       with (“code control”)",
+            }),
             Ok(Some(whole)) => self.host.deliver(label, whole),
             Ok(None) => {}
             Err(error) => self.tell(&ToPage::Error {
@@ -625,6 +807,7 @@ impl Session {
             version: control::VERSION,
             name: concat!("periscope ", env!("CARGO_PKG_VERSION")),
             peer: self.id,
+            rights: self.admission.rights.as_str(),
             streams,
             channels: self.host.labels().iter().map(ToString::to_string).collect(),
         });
@@ -677,9 +860,19 @@ impl Session {
         let mut structure = gst::Structure::builder("periscope-peer")
             .field("id", self.id)
             .field("state", self.state.as_str())
+            .field("rights", self.admission.rights.as_str())
             .field("messages-sent", messages_sent)
             .field("messages-dropped", messages_dropped)
             .field("streams", gst::Array::new(streams));
+        if let Some(code) = self.admission.code {
+            structure = structure.field("code", code.to_string());
+        }
+        if let Some(seat) = &self.seat {
+            structure = structure.field("packets-lost", seat.lost());
+            if let Some(path) = seat.path() {
+                structure = structure.field("address", path.remote.to_string());
+            }
+        }
         if self.state == PeerState::Connected
             && let Ok(statistics) = self.rtc.statistics()
         {
@@ -714,6 +907,26 @@ impl Session {
                 Ok(_) => {}
             }
         }
+    }
+}
+
+/// What our descriptions say of us.
+fn ours(network: &Network, seat: Option<&Seat>) -> Ours {
+    let port = network.port.as_ref().map_or(0, |port| port.number());
+    Ours {
+        fingerprint: network
+            .certificate
+            .as_ref()
+            .map(|certificate| certificate.fingerprint.clone()),
+        ice: seat.map(|seat| LiteIce {
+            ufrag: seat.ufrag.clone(),
+            pwd: seat.pwd.clone(),
+            candidates: network
+                .addresses
+                .iter()
+                .map(|address| SocketAddr::new(*address, port))
+                .collect(),
+        }),
     }
 }
 
