@@ -75,6 +75,11 @@ fn is_link_local(address: &IpAddr) -> bool {
     }
 }
 
+/// The addresses to offer to viewers right now; none if the system cannot list any.
+pub(crate) fn addresses_of_now(chosen: &[IpAddr]) -> Vec<IpAddr> {
+    lan_addresses(&interfaces().unwrap_or_default(), chosen)
+}
+
 /// The interfaces that are up, as the system reports them.
 pub(crate) fn interfaces() -> std::io::Result<Vec<Interface>> {
     Ok(if_addrs::get_if_addrs()?

@@ -14,7 +14,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::glib;
-use gst::glib::translate::{FromGlibPtrFull as _, ToGlibPtr as _};
+use gst::glib::translate::ToGlibPtr as _;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -28,12 +28,12 @@ glib::wrapper! {
 }
 
 glib::wrapper! {
-    struct Stream(ObjectSubclass<imp::Stream>)
+    pub(super) struct Stream(ObjectSubclass<imp::Stream>)
         @extends gst_webrtc::WebRTCICEStream, gst::Object;
 }
 
 glib::wrapper! {
-    struct Transport(ObjectSubclass<imp::Transport>)
+    pub(super) struct Transport(ObjectSubclass<imp::Transport>)
         @extends gst_webrtc::WebRTCICETransport, gst::Object;
 }
 
@@ -48,7 +48,8 @@ impl Agent {
     /// reference at its end that it never took; should a later version take one, it is
     /// enough.
     pub(crate) fn lend_reference(&self) {
-        let object: *mut glib::gobject_ffi::GObject = self.upcast_ref::<glib::Object>().to_glib_none().0;
+        let object: *mut glib::gobject_ffi::GObject =
+            self.upcast_ref::<glib::Object>().to_glib_none().0;
         // SAFETY: the object is alive: `self` holds one reference, and so the count is at
         // least 1. Nobody else has the object yet but webrtcbin.
         unsafe {
@@ -66,7 +67,8 @@ impl Agent {
             transport.set_state(gst_webrtc::ffi::GST_WEBRTC_ICE_CONNECTION_STATE_CHECKING);
             transport.set_state(gst_webrtc::ffi::GST_WEBRTC_ICE_CONNECTION_STATE_CONNECTED);
         }
-        if let Some(seat) = &*self.imp().seat() {
+        let seat = self.imp().seat().clone();
+        if let Some(seat) = seat {
             seat.open();
         }
     }
@@ -74,8 +76,10 @@ impl Agent {
 
 impl Transport {
     fn set_state(&self, state: gst_webrtc::ffi::GstWebRTCICEConnectionState) {
-        let transport: *mut gst_webrtc::ffi::GstWebRTCICETransport =
-            self.upcast_ref::<gst_webrtc::WebRTCICETransport>().to_glib_none().0;
+        let transport: *mut gst_webrtc::ffi::GstWebRTCICETransport = self
+            .upcast_ref::<gst_webrtc::WebRTCICETransport>()
+            .to_glib_none()
+            .0;
         // SAFETY: a live object of the right class; the state is one of the enumeration's.
         unsafe {
             gst_webrtc::ffi::gst_webrtc_ice_transport_connection_state_change(transport, state);
@@ -341,7 +345,7 @@ mod imp {
     }
 
     #[derive(Default)]
-    pub(crate) struct Stream {
+    pub(in crate::ice) struct Stream {
         pub(super) transport: OnceLock<super::Transport>,
     }
 
@@ -380,7 +384,7 @@ mod imp {
     }
 
     #[derive(Default)]
-    pub(crate) struct Transport {
+    pub(in crate::ice) struct Transport {
         /// Kept here because the public structure only points at them.
         ends: OnceLock<(Source, Sink)>,
     }

@@ -37,9 +37,9 @@ impl Sink {
         sink.imp().take(seat);
         // Packets leave as they come: they were paced at the input.
         sink.set_sync(false);
-        sink.set_async_enabled(false);
-        sink.set_last_sample_enabled(false);
-        sink.set_qos_enabled(false);
+        sink.set_property("async", false);
+        sink.set_property("enable-last-sample", false);
+        sink.set_property("qos", false);
         sink
     }
 }
@@ -226,7 +226,7 @@ mod sink {
             };
             let mut burst = self.burst.lock().unwrap_or_else(PoisonError::into_inner);
             let mut segments = Segments::new(seat.wire().most_segments());
-            for buffer in list {
+            for buffer in list.iter() {
                 let packet = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 if !segments.fits(packet.len()) {
                     segments.send(seat, path, &mut burst);

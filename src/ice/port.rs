@@ -48,8 +48,8 @@ type OnKnock = Box<dyn Fn(Knock) + Send + Sync>;
 /// The port; closed when dropped.
 pub(crate) struct Port {
     wire: Arc<Wire>,
-    wake: Option<OwnedFd>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    wake: Mutex<Option<OwnedFd>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 /// What the port, its thread and the seats share.
@@ -106,8 +106,8 @@ impl Port {
             .spawn(move || shared.receive(&woken))?;
         Ok(Self {
             wire,
-            wake: Some(wake),
-            thread: Some(thread),
+            wake: Mutex::new(Some(wake)),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -132,15 +132,23 @@ impl Port {
     }
 }
 
-impl Drop for Port {
-    fn drop(&mut self) {
+impl Port {
+    /// Nothing is received any more. The socket itself is closed with the last seat.
+    pub(crate) fn close(&self) {
         // Closing the pipe wakes the thread.
-        self.wake = None;
-        if let Some(thread) = self.thread.take()
+        drop(lock(&self.wake).take());
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
         {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

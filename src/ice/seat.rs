@@ -134,7 +134,9 @@ impl Seat {
             return;
         }
         queue.bytes += packet.len();
-        queue.packets.push_back(gst::Buffer::from_slice(packet.to_vec()));
+        queue
+            .packets
+            .push_back(gst::Buffer::from_slice(packet.to_vec()));
         drop(queue);
         self.arrived.notify_one();
     }
@@ -182,6 +184,8 @@ impl Drop for Seat {
 
 impl std::fmt::Debug for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seat").field("guest", &self.guest).finish_non_exhaustive()
+        f.debug_struct("Seat")
+            .field("guest", &self.guest)
+            .finish_non_exhaustive()
     }
 }

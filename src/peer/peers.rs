@@ -210,9 +210,9 @@ impl Peers {
         answer: &ShortAnswer,
         reply: Reply<Result<(), SignalingError>>,
     ) -> Result<u32, SignalingError> {
-        let (id, outbox) = self.whose_offer(Some(&answer.tag))?;
+        let (id, outbox) = self.whose_offer(Some(answer.tag()))?;
         outbox.send(Event::TakeShortAnswer {
-            fingerprint: answer.fingerprint,
+            fingerprint: answer.fingerprint(),
             reply: answered_in_any_case(reply),
         });
         Ok(id)

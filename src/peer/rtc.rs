@@ -23,6 +23,7 @@ use crate::media::codec::Codec;
 use crate::media::elements;
 use crate::media::playout_delay;
 use crate::media::stream::OfferedCodec;
+use crate::net;
 use crate::signaling::fingerprint::Fingerprint;
 
 /// How the peers reach each other, and who we are; from the element's properties.
@@ -32,8 +33,8 @@ pub(crate) struct Network {
     pub(crate) port: Option<Arc<Port>>,
     /// What we show in DTLS; none: what webrtcbin makes up, new in each process.
     pub(crate) certificate: Option<Arc<Certificate>>,
-    /// Local addresses to offer.
-    pub(crate) addresses: Vec<IpAddr>,
+    /// Local addresses to offer; empty: all that lead to a LAN.
+    pub(crate) chosen: Vec<IpAddr>,
     /// `stun://host:port`, none by default.
     pub(crate) stun_server: Option<String>,
     /// `turn(s)://user:password@host:port`, none by default.
@@ -296,7 +297,7 @@ impl Rtc {
             || self
                 .webrtcbin
                 .property::<gst_webrtc::WebRTCICEGatheringState>("ice-gathering-state")
-            == gst_webrtc::WebRTCICEGatheringState::Complete
+                == gst_webrtc::WebRTCICEGatheringState::Complete
     }
 
     /// The shared port has a path to the peer and both descriptions are there. A full agent
@@ -433,7 +434,7 @@ fn restrict_ice(webrtcbin: &gst::Element, network: &Network) {
     if ice.find_property("ice-tcp").is_some() {
         ice.set_property("ice-tcp", false);
     }
-    for address in &network.addresses {
+    for address in net::addresses_of_now(&network.chosen) {
         let _taken: bool = ice.emit_by_name("add-local-ip-address", &[&address.to_string()]);
     }
     if ice.find_property("agent").is_some() {
@@ -531,7 +532,7 @@ fn stop_again(webrtcbin: &gst::Element) {
 pub(crate) fn rehearse() {
     let (events, _inbox) = super::inbox::channel();
     let network = Network {
-        addresses: vec![IpAddr::from([127, 0, 0, 1])],
+        chosen: vec![IpAddr::from([127, 0, 0, 1])],
         ..Network::default()
     };
     let rehearsal = Rtc::new(0, &network, None, &Timing::default(), &events).and_then(|rtc| {

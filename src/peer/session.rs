@@ -29,6 +29,7 @@ use super::{Host, PeerState, Report, SignalingError};
 use crate::ice::port::Knock;
 use crate::ice::seat::{Seat, SeatEvent};
 use crate::media::Media;
+use crate::net;
 use crate::signaling::code::{CodeId, Rights};
 use crate::signaling::description::Description;
 use crate::signaling::fingerprint::{self, Algorithm, Fingerprint};
@@ -921,10 +922,9 @@ fn ours(network: &Network, seat: Option<&Seat>) -> Ours {
         ice: seat.map(|seat| LiteIce {
             ufrag: seat.ufrag.clone(),
             pwd: seat.pwd.clone(),
-            candidates: network
-                .addresses
-                .iter()
-                .map(|address| SocketAddr::new(*address, port))
+            candidates: net::addresses_of_now(&network.chosen)
+                .into_iter()
+                .map(|address| SocketAddr::new(address, port))
                 .collect(),
         }),
     }

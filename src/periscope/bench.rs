@@ -5,36 +5,34 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use gst::prelude::*;
-use tokio::sync::oneshot;
-
-use super::settings::{ConsoleMode, DEFAULT_PORT, Settings};
+use super::door::{Door, Issued, Refused};
+use super::reply::{OnDescription, OnTaken, with_number};
+use super::settings::{ConsoleMode, IceMode, Settings};
+use super::visitors::WebBench;
 use crate::media::Media;
 use crate::media::data::{Data, Outward};
 use crate::net;
 use crate::peer::channels::Wire;
 use crate::peer::chunks::{self, Payload};
-use crate::peer::inbox::Reply;
 use crate::peer::peers::Peers;
 use crate::peer::rtc::Network;
 use crate::peer::{Host, Report, SignalingError};
+use crate::ice::port::Knock;
+use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
-use crate::signaling::console_input::{Command, Event};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::http::{
-    self, AccessKey, Answering, Limits, PortChoice, Refusal, Server, ServerConfig, Session,
+    AccessKey, HttpError, Limits, PortChoice, Server, ServerConfig,
 };
 
 /// The bundled page.
 const PAGE: &str = include_str!("../../web/dist/periscope.html");
-
-const HELP: &str = "offer: make an offer for a viewer, to be carried to the page; \
-     paste an offer or an answer from the page to take it; \
-     peers: who is there; drop <n>: end viewer <n>; help: this text";
 
 /// Posts messages for the application, with the element as their source.
 #[derive(Debug, Clone)]
@@ -53,14 +51,21 @@ impl Messenger {
         }
     }
 
-    fn print(&self, word: &str, text: &str) {
+    pub(super) fn print(&self, word: &str, text: &str) {
         if self.console {
             console::print(word, text);
         }
     }
 
+    /// For a person only: no script reads this.
+    pub(super) fn print_lines(&self, lines: &str) {
+        if self.console {
+            console::print_lines(lines);
+        }
+    }
+
     /// Something went wrong, and the element goes on.
-    fn warn(&self, text: &str) {
+    pub(super) fn warn(&self, text: &str) {
         self.print("error", text);
         if let Some(element) = self.element.upgrade() {
             gst::element_warning!(element, gst::ResourceError::Failed, ("{text}"));
@@ -72,6 +77,7 @@ impl Messenger {
 struct BenchHost {
     messenger: Messenger,
     data: Arc<Data>,
+    door: Arc<Door>,
 }
 
 impl Host for BenchHost {
@@ -101,6 +107,10 @@ impl Host for BenchHost {
         }
     }
 
+    fn admit(&self, code: CodeId) -> bool {
+        self.door.admit(code)
+    }
+
     fn labels(&self) -> Vec<Arc<str>> {
         self.data.labels()
     }
@@ -108,17 +118,21 @@ impl Host for BenchHost {
 
 /// Everything that runs while the element is PAUSED or PLAYING.
 pub(crate) struct Bench {
-    messenger: Messenger,
+    pub(super) messenger: Messenger,
     pub(crate) peers: Arc<Peers>,
+    pub(super) door: Arc<Door>,
     data: Arc<Data>,
-    addresses: Vec<IpAddr>,
+    /// The addresses that the user chose; none: all that lead to a LAN.
+    chosen: Vec<IpAddr>,
     page_url: Mutex<Option<String>>,
     server: Mutex<Option<Server>>,
-    console: Mutex<Option<Console>>,
+    pub(super) console: Mutex<Option<Console>>,
+    /// The code that was printed at the start.
+    standing_code: Mutex<Option<CodeId>>,
     data_thread: Mutex<Option<JoinHandle<()>>>,
     media: Arc<Media>,
     /// WHEP sessions: the unguessable name, and the peer's number.
-    sessions: Mutex<Vec<(String, u32)>>,
+    pub(super) sessions: Mutex<Vec<(String, u32)>>,
 }
 
 impl Bench {
@@ -138,31 +152,45 @@ impl Bench {
             console: use_console,
         };
         let chosen = settings.addresses().map_err(anyhow::Error::msg)?;
-        let interfaces = net::interfaces().context("the network interfaces cannot be listed")?;
-        if let Some(foreign) = chosen
-            .iter()
-            .find(|address| interfaces.iter().all(|i| i.address != **address))
-        {
-            anyhow::bail!(
-                "address: {foreign} is none of this host's addresses, which are {}",
-                join(interfaces.iter().map(|i| i.address))
-            );
-        }
-        let addresses = net::lan_addresses(&interfaces, &chosen);
+        check_addresses(&chosen)?;
 
         let trouble = messenger.clone();
         media.configure(
             settings.encoding(),
             Arc::new(move |text| trouble.warn(&text)),
         );
+        let (mut door, warning) = Door::new(settings)?;
+        if let Some(warning) = warning {
+            messenger.warn(&warning);
+        }
+        // The port and the page's server are there before the bench that they work for.
+        let hall: Arc<OnceLock<Weak<Self>>> = Arc::default();
+        let (knocked, served) = (hall.clone(), hall.clone());
+        let server = door.open(
+            settings,
+            chosen.clone(),
+            move |knock| {
+                if let Some(bench) = knocked.get().and_then(Weak::upgrade) {
+                    bench.let_in(knock);
+                }
+            },
+            |port| match settings.http {
+                true => start_server(settings, &chosen, port, served.clone()).map(Some),
+                false => Ok(None),
+            },
+        )?;
+        let door = Arc::new(door);
         let peers = Arc::new(Peers::new(
             Arc::new(BenchHost {
                 messenger: messenger.clone(),
                 data: data.clone(),
+                door: door.clone(),
             }),
             media.clone(),
             Network {
-                addresses: addresses.clone(),
+                port: door.port().cloned(),
+                certificate: Some(door.certificate().clone()),
+                chosen: chosen.clone(),
                 stun_server: settings.stun_server.clone(),
                 turn_server: settings.turn_server.clone(),
             },
@@ -171,21 +199,22 @@ impl Bench {
         let bench = Arc::new(Self {
             messenger,
             peers,
+            door,
             data: data.clone(),
-            addresses,
+            chosen,
             page_url: Mutex::new(None),
             server: Mutex::new(None),
             console: Mutex::new(None),
+            standing_code: Mutex::new(None),
             data_thread: Mutex::new(None),
             media: media.clone(),
             sessions: Mutex::new(Vec::new()),
         });
+        let _ = hall.set(Arc::downgrade(&bench));
         let started = bench
             .start_data()
-            .and_then(|()| match settings.http {
-                true => bench.start_server(settings, chosen),
-                false => Ok(()),
-            })
+            .and_then(|()| bench.show_page(server))
+            .and_then(|()| bench.show_code(settings))
             .and_then(|()| match use_console {
                 true => bench.start_console(settings.console),
                 false => Ok(()),
@@ -208,32 +237,15 @@ impl Bench {
         Ok(())
     }
 
-    fn start_server(
-        self: &Arc<Self>,
-        settings: &Settings,
-        chosen: Vec<IpAddr>,
-    ) -> anyhow::Result<()> {
-        let key = match &settings.key {
-            Some(key) => AccessKey::parse(key)?,
-            None => AccessKey::generate(),
+    /// Tells where the page is, if it is served.
+    fn show_page(&self, server: Option<(Server, String)>) -> anyhow::Result<()> {
+        let Some((server, key)) = server else {
+            return Ok(());
         };
-        let fragment = key.as_str().to_owned();
-        let server = Server::start(
-            ServerConfig {
-                addresses: chosen,
-                port: settings
-                    .port
-                    .map_or(PortChoice::FirstFreeFrom(DEFAULT_PORT), PortChoice::Fixed),
-                key,
-                page: PAGE,
-                limits: Limits::default(),
-            },
-            Arc::new(WebBench(Arc::downgrade(self))),
-        )?;
         let port = server.port();
         *lock(&self.server) = Some(server);
-        for (number, address) in self.addresses.iter().enumerate() {
-            let url = format!("http://{}/#{fragment}", SocketAddr::new(*address, port));
+        for (number, address) in self.addresses().iter().enumerate() {
+            let url = format!("http://{}/#{key}", SocketAddr::new(*address, port));
             if number == 0 {
                 *lock(&self.page_url) = Some(url.clone());
                 self.messenger.post(
@@ -247,104 +259,115 @@ impl Bench {
         Ok(())
     }
 
-    /// The address of the page, key included; none without `http`.
-    pub(super) fn page_url(&self) -> Option<String> {
-        lock(&self.page_url).clone()
-    }
-
-    fn start_console(self: &Arc<Self>, mode: ConsoleMode) -> anyhow::Result<()> {
-        let bench = Arc::downgrade(self);
-        let started = Console::start(move |event| {
-            if let Some(bench) = bench.upgrade() {
-                bench.console_event(event);
-            }
-        });
-        let console = match started {
-            // Another element of this process has it; this one still prints.
-            Err(error)
-                if error.kind() == std::io::ErrorKind::ResourceBusy
-                    && mode == ConsoleMode::Auto =>
-            {
-                return Ok(());
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => anyhow::bail!(
-                "console: another element of this process reads standard input already; set \
-                 console=off here"
-            ),
-            other => other.context("standard input cannot be read")?,
-        };
-        *lock(&self.console) = Some(console);
-        self.messenger.print("ready", HELP);
+    /// Prints the code that lets viewers in, and its QR code where a person looks on.
+    fn show_code(&self, settings: &Settings) -> anyhow::Result<()> {
+        if settings.ice() == IceMode::Full {
+            return Ok(());
+        }
+        let issued = self.make_code(
+            Rights::View,
+            settings.code_once,
+            settings.code_lifetime(),
+        )?;
+        *lock(&self.standing_code) = Some(issued.id);
+        self.print_code(&issued);
+        if console::stdout_is_terminal() {
+            // Too much text for a QR code is no reason not to start.
+            let _ = self.print_qr(&issued);
+        }
         Ok(())
     }
 
-    fn console_event(&self, event: Event) {
-        match event {
-            Event::Echo(_) => {}
-            Event::Error(text) => self.messenger.print("error", &text),
-            Event::Command(Command::Help) => self.messenger.print("help", HELP),
-            Event::Command(Command::Offer) => {
-                let messenger = self.messenger.clone();
-                self.make_offer(Box::new(move |result| {
-                    if let Err(error) = result {
-                        messenger.print("error", &error.to_string());
-                    }
-                }));
+    /// The addresses of now at which viewers reach this host.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        net::addresses_of_now(&self.chosen)
+    }
+
+    /// Where the page is served, without the key.
+    pub(super) fn page_address(&self) -> Option<SocketAddr> {
+        let port = lock(&self.server).as_ref().map(Server::port)?;
+        let address = self.addresses().first().copied()?;
+        Some(SocketAddr::new(address, port))
+    }
+
+    // ---- Codes ------------------------------------------------------------------------
+
+    /// Gives a code, and tells programs of it.
+    pub(super) fn make_code(
+        &self,
+        rights: Rights,
+        once: bool,
+        lifetime: Option<Duration>,
+    ) -> anyhow::Result<Issued> {
+        let issued = self
+            .door
+            .issue(rights, once, lifetime, &self.addresses())?;
+        self.messenger.post(
+            gst::Structure::builder("periscope-code")
+                .field("code", &issued.text)
+                .field("id", issued.id.to_string())
+                .field("rights", rights.as_str())
+                .build(),
+        );
+        Ok(issued)
+    }
+
+    /// Ends codes, and the visits of those who came by them.
+    pub(super) fn revoke_code(&self, what: &str) -> anyhow::Result<Vec<CodeId>> {
+        let (gone, warning) = self.door.revoke(what)?;
+        for code in &gone {
+            self.peers.drop_code(*code, "its code was revoked");
+        }
+        if let Some(warning) = warning {
+            self.messenger.warn(&warning);
+        }
+        Ok(gone)
+    }
+
+    /// The code that was printed at the start, if it still counts.
+    pub(super) fn standing_code(&self) -> Option<String> {
+        let id = (*lock(&self.standing_code))?;
+        let codes = self.door.list(&self.addresses());
+        codes
+            .into_iter()
+            .find(|issued| issued.id == id)
+            .map(|issued| issued.text)
+    }
+
+    /// All codes, for a program.
+    pub(super) fn codes(&self) -> gst::Array {
+        let structure = |issued: Issued| {
+            let mut structure = gst::Structure::builder("periscope-code")
+                .field("code", &issued.text)
+                .field("id", issued.id.to_string())
+                .field("rights", issued.rights.as_str())
+                .field("once", issued.once);
+            if let Some(since) = issued
+                .expires
+                .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok())
+            {
+                structure = structure.field("expires", since.as_secs());
             }
-            Event::Command(Command::Peers) => self.print_peers(),
-            Event::Command(Command::Drop(id)) => {
-                if !self.peers.drop_peer(id, "ended at the bench") {
-                    self.messenger
-                        .print("error", &format!("there is no peer {id}: type “peers”"));
-                }
-            }
-            Event::ShortAnswer(_) => self
-                .messenger
-                .print("error", "this bench takes no short answers"),
-            Event::Description(description) => {
-                let messenger = self.messenger.clone();
-                match description.kind {
-                    Kind::Offer => self.take_offer(
-                        description,
-                        Box::new(move |result| {
-                            if let Err(error) = result {
-                                messenger.print("error", &error.to_string());
-                            }
-                        }),
-                    ),
-                    Kind::Answer => self.take_answer(
-                        description,
-                        Box::new(move |result| {
-                            if let Err(error) = result {
-                                messenger.print("error", &error.to_string());
-                            }
-                        }),
-                    ),
-                }
-            }
+            structure.build().to_send_value()
+        };
+        let codes = self.door.list(&self.addresses());
+        gst::Array::new(codes.into_iter().map(structure))
+    }
+
+    /// Somebody has come by a code. Called on the port's thread.
+    fn let_in(&self, knock: Knock) {
+        let code = knock.code;
+        let Some(rights) = self.door.rights(code) else {
+            return;
+        };
+        if let Err(error) = self.peers.admit(knock, rights) {
+            gst::warning!(crate::CAT, "a viewer with code {code} is turned away: {error}");
         }
     }
 
-    fn print_peers(&self) {
-        let peers = self.peers.list();
-        if peers.is_empty() {
-            self.messenger.print("peers", "nobody is there");
-        }
-        for peer in peers {
-            let streams = match peer.streams.as_slice() {
-                [] => String::new(),
-                streams => format!(", {}", streams.join(", ")),
-            };
-            self.messenger.print(
-                "peers",
-                &format!(
-                    "{} {} for {}{streams}",
-                    peer.id,
-                    peer.state.as_str(),
-                    console::age(peer.age)
-                ),
-            );
-        }
+    /// The address of the page, key included; none without `http`.
+    pub(super) fn page_url(&self) -> Option<String> {
+        lock(&self.page_url).clone()
     }
 
     /// Makes an offer; tells it on console and bus as well as to `reply`.
@@ -395,6 +418,14 @@ impl Bench {
         );
     }
 
+    /// Takes the short answer of a page of ours to an offer of ours.
+    pub(super) fn take_short_answer(&self, answer: &ShortAnswer, reply: OnTaken) {
+        with_number(
+            move |result: Result<(), SignalingError>, peer| reply(result.map(|()| peer)),
+            |told| self.peers.take_short_answer(answer, told),
+        );
+    }
+
     /// Ends everything: the ways in first, then the peers.
     pub(super) fn stop(&self) {
         let server = lock(&self.server).take();
@@ -402,6 +433,9 @@ impl Bench {
         drop((server, console));
         self.media.hurry();
         self.peers.close_all("the pipeline has stopped");
+        if let Some(port) = self.door.port() {
+            port.close();
+        }
         self.data.close();
         let data_thread = lock(&self.data_thread).take();
         if let Some(thread) = data_thread {
@@ -410,67 +444,7 @@ impl Bench {
     }
 }
 
-/// Takes a peer's number and the description to carry to it.
-pub(super) type OnDescription = Box<dyn FnOnce(Result<(u32, Description), SignalingError>) + Send>;
-
-/// Takes the number of the peer to which an answer belonged.
-pub(super) type OnTaken = Box<dyn FnOnce(Result<u32, SignalingError>) + Send>;
-
-/// Begins something that gives a peer's number at once and a result, mostly on another
-/// thread, sooner or later; `reply` gets both when both are there, or the error with which
-/// it did not begin.
-fn with_number<T: Send + 'static>(
-    reply: impl FnOnce(Result<T, SignalingError>, u32) + Send + 'static,
-    begin: impl FnOnce(Reply<Result<T, SignalingError>>) -> Result<u32, SignalingError>,
-) {
-    let pending = Arc::new(Mutex::new(Pending {
-        reply: Some(reply),
-        result: None,
-        peer: None,
-    }));
-    let told = pending.clone();
-    let begun = begin(Box::new(move |result| {
-        lock(&told).result = Some(result);
-        Pending::settle(&told);
-    }));
-    match begun {
-        Ok(peer) => lock(&pending).peer = Some(peer),
-        Err(error) => {
-            let mut pending = lock(&pending);
-            pending.result = Some(Err(error));
-            pending.peer = Some(0);
-        }
-    }
-    Pending::settle(&pending);
-}
-
-/// A reply that waits for its two parts.
-struct Pending<T, F> {
-    reply: Option<F>,
-    result: Option<Result<T, SignalingError>>,
-    peer: Option<u32>,
-}
-
-impl<T, F: FnOnce(Result<T, SignalingError>, u32)> Pending<T, F> {
-    fn settle(pending: &Mutex<Self>) {
-        let whole = {
-            let mut pending = lock(pending);
-            match (pending.peer, pending.result.is_some()) {
-                (Some(peer), true) => pending
-                    .reply
-                    .take()
-                    .zip(pending.result.take())
-                    .map(|(reply, result)| (reply, result, peer)),
-                _ => None,
-            }
-        };
-        if let Some((reply, result, peer)) = whole {
-            reply(result, peer);
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -479,6 +453,47 @@ fn join(items: impl Iterator<Item = impl ToString>) -> String {
         .map(|item| item.to_string())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Every address that was chosen is one of this host's.
+fn check_addresses(chosen: &[IpAddr]) -> anyhow::Result<()> {
+    let interfaces = net::interfaces().context("the network interfaces cannot be listed")?;
+    match chosen
+        .iter()
+        .find(|address| interfaces.iter().all(|i| i.address != **address))
+    {
+        Some(foreign) => anyhow::bail!(
+            "address: {foreign} is none of this host's addresses, which are {}",
+            join(interfaces.iter().map(|i| i.address))
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Serves the page at this port. Gives the server and the key that it asks for.
+fn start_server(
+    settings: &Settings,
+    chosen: &[IpAddr],
+    port: u16,
+    bench: Arc<OnceLock<Weak<Bench>>>,
+) -> Result<(Server, String), Refused> {
+    let key = match &settings.key {
+        Some(key) => AccessKey::parse(key).map_err(|error| Refused::Failed(error.into()))?,
+        None => AccessKey::generate(),
+    };
+    let fragment = key.as_str().to_owned();
+    let config = ServerConfig {
+        addresses: chosen.to_vec(),
+        port: PortChoice::Fixed(port),
+        key,
+        page: PAGE,
+        limits: Limits::default(),
+    };
+    match Server::start(config, Arc::new(WebBench(bench))) {
+        Ok(server) => Ok((server, fragment)),
+        Err(error @ HttpError::PortTaken(_)) => Err(Refused::Taken(error.into())),
+        Err(error) => Err(Refused::Failed(error.into())),
+    }
 }
 
 /// Hands messages of the bench to all peers until the way is closed.
@@ -498,136 +513,3 @@ fn send_data(outward: &Receiver<Outward>, peers: &Peers, messenger: &Messenger) 
     }
 }
 
-/// The bench as the page server sees it.
-struct WebBench(Weak<Bench>);
-
-impl http::Bench for WebBench {
-    fn answer(&self, offer: String, from: SocketAddr) -> Answering {
-        let bench = self.0.clone();
-        Box::pin(async move {
-            let stopped = || Refusal::Failed("the pipeline has stopped".into());
-            let bench = bench.upgrade().ok_or_else(stopped)?;
-            gst::debug!(crate::CAT, "an offer from {from}");
-            let (tell, told) = oneshot::channel();
-            let peer = bench
-                .peers
-                .answer(
-                    Description::new(Kind::Offer, &offer),
-                    false,
-                    Box::new(move |result| {
-                        let _ = tell.send(result);
-                    }),
-                )
-                .map_err(refusal)?;
-            let mut client = Client {
-                bench: Arc::downgrade(&bench),
-                peer: Some(peer),
-            };
-            drop(bench);
-            let answer = told.await.map_err(|_| stopped())?.map_err(refusal)?;
-            let bench = client.bench.upgrade().ok_or_else(stopped)?;
-            client.peer = None;
-            let session = AccessKey::generate().as_str().to_owned();
-            {
-                let there: Vec<u32> = bench.peers.list().iter().map(|peer| peer.id).collect();
-                let mut sessions = lock(&bench.sessions);
-                sessions.retain(|(_, id)| there.contains(id));
-                sessions.push((session.clone(), peer));
-            }
-            Ok(Session {
-                etag: peer.to_string(),
-                id: session,
-                answer,
-            })
-        })
-    }
-
-    fn end(&self, session: &str) -> bool {
-        let Some(bench) = self.0.upgrade() else {
-            return false;
-        };
-        let peer = {
-            let mut sessions = lock(&bench.sessions);
-            let position = sessions.iter().position(|(name, _)| name == session);
-            position.map(|position| sessions.swap_remove(position).1)
-        };
-        peer.is_some_and(|peer| bench.peers.drop_peer(peer, "the page was closed"))
-    }
-}
-
-/// A client that waits for its answer. If it goes away, its peer goes too.
-struct Client {
-    bench: Weak<Bench>,
-    peer: Option<u32>,
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        if let (Some(bench), Some(peer)) = (self.bench.upgrade(), self.peer) {
-            bench
-                .peers
-                .drop_peer(peer, "the page did not wait for its answer");
-        }
-    }
-}
-
-fn refusal(error: SignalingError) -> Refusal {
-    match error {
-        SignalingError::BadDescription(text) => Refusal::BadOffer(text),
-        SignalingError::NotAcceptable(text) => Refusal::NotAcceptable(text),
-        SignalingError::Full(text) => Refusal::Full(text),
-        SignalingError::Failed(text) => Refusal::Failed(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replied(
-        begin: impl FnOnce(Reply<Result<(), SignalingError>>) -> Result<u32, SignalingError>,
-    ) -> (Result<(), SignalingError>, u32) {
-        let (tell, told) = std::sync::mpsc::channel();
-        with_number(
-            move |result, peer| {
-                let _ = tell.send((result, peer));
-            },
-            begin,
-        );
-        told.try_recv().expect("a reply")
-    }
-
-    #[test]
-    fn a_peer_that_ends_while_it_is_asked_does_not_hold_up_who_asks() {
-        let gone = || SignalingError::Failed("the peer has ended".into());
-        let reply = replied(|tell| {
-            tell(Err(gone()));
-            Ok(7)
-        });
-        assert_eq!(reply, (Err(gone()), 7));
-    }
-
-    #[test]
-    fn what_did_not_begin_is_an_error_at_once() {
-        let full = || SignalingError::Full("no room".into());
-        assert_eq!(replied(|_| Err(full())), (Err(full()), 0));
-    }
-
-    #[test]
-    fn a_result_that_comes_later_is_told_with_its_peer() {
-        let mut later = None;
-        let (tell, told) = std::sync::mpsc::channel();
-        with_number(
-            move |result: Result<u8, SignalingError>, peer| {
-                let _ = tell.send((result, peer));
-            },
-            |reply| {
-                later = Some(reply);
-                Ok(3)
-            },
-        );
-        assert!(told.try_recv().is_err());
-        later.expect("begun")(Ok(9));
-        assert_eq!(told.try_recv(), Ok((Ok(9), 3)));
-    }
-}

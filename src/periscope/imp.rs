@@ -15,7 +15,7 @@ use super::pads::DataPad;
 use super::requirements;
 use super::settings::{
     ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS,
-    DEFAULT_PORT, Settings,
+    DEFAULT_PORT, IceMode, Settings,
 };
 use super::signals;
 use crate::media::data::Data;
@@ -88,6 +88,11 @@ impl ObjectImpl for Periscope {
             "key-frame-interval" => settings.key_frame_interval = number(),
             "video-encoder" => settings.video_encoder = text(),
             "audio-bitrate" => settings.audio_bitrate = number(),
+            "ice" => settings.ice = value.get().unwrap_or_default(),
+            "identity" => settings.identity = text(),
+            "code-once" => settings.code_once = value.get().unwrap_or_default(),
+            "code-lifetime" => settings.code_lifetime = number(),
+            "mdns" => settings.mdns = value.get().unwrap_or(true),
             _ => {}
         }
     }
@@ -96,6 +101,17 @@ impl ObjectImpl for Periscope {
         match pspec.name() {
             "page-url" => return self.bench().and_then(|bench| bench.page_url()).to_value(),
             "stats" => return self.statistics().to_value(),
+            "code" => {
+                let code = self.bench().and_then(|bench| bench.standing_code());
+                return code.to_value();
+            }
+            "codes" => {
+                let codes = self.bench().map(|bench| bench.codes()).unwrap_or_default();
+                return gst::Structure::builder("periscope-codes")
+                    .field("codes", codes)
+                    .build()
+                    .to_value();
+            }
             _ => {}
         }
         let settings = locked(&self.settings).clone();
@@ -113,6 +129,11 @@ impl ObjectImpl for Periscope {
             "key-frame-interval" => settings.key_frame_interval.to_value(),
             "video-encoder" => settings.video_encoder.to_value(),
             "audio-bitrate" => settings.audio_bitrate.to_value(),
+            "ice" => settings.ice.to_value(),
+            "identity" => settings.identity.to_value(),
+            "code-once" => settings.code_once.to_value(),
+            "code-lifetime" => settings.code_lifetime.to_value(),
+            "mdns" => settings.mdns.to_value(),
             _ => pspec.default_value().clone(),
         }
     }
@@ -146,8 +167,9 @@ fn properties() -> Vec<glib::ParamSpec> {
         glib::ParamSpecUInt::builder("port")
             .nick("Port")
             .blurb(
-                "TCP port of the page. If it is not set: 8080, or the next free one. A port \
-                 that is set and taken is an error. 0: any free one",
+                "TCP port of the page, and UDP port of all peers (ice=lite). If it is not set: \
+                 8080, or the next that is free for both. A port that is set and taken is an \
+                 error. 0: any free one",
             )
             .maximum(65535)
             .default_value(DEFAULT_PORT.into())
@@ -243,6 +265,67 @@ fn properties() -> Vec<glib::ParamSpec> {
             .maximum(510)
             .default_value(DEFAULT_AUDIO_BITRATE)
             .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<IceMode>("ice")
+            .nick("ICE")
+            .blurb(
+                "How peers are reached. lite (RFC 8445, section 2.5): all come in by one UDP \
+                 port, and codes work; UDP to that port must pass the firewall. full: for a \
+                 bench behind a firewall or with a STUN or TURN server; several UDP ports for \
+                 each peer, and no codes",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("identity")
+            .nick("Identity")
+            .blurb(
+                "File that keeps the bench's certificate and the codes, so that a printed code \
+                 stays valid. none: new ones at each start. If it is not set: \
+                 $XDG_STATE_HOME/periscope/identity.json, or ~/.local/state in place of the \
+                 former. Who can read the file can pass for the bench",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("code-once")
+            .nick("Code for one visit")
+            .blurb("The code that is printed at the start is a new one and lets in one viewer")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("code-lifetime")
+            .nick("Lifetime of the code")
+            .blurb(
+                "The code that is printed at the start is a new one and is valid for this many \
+                 seconds. 0: the same code at each start, until it is revoked",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("mdns")
+            .nick("mDNS")
+            .blurb(
+                "Publish the bench's name, periscope-<8 hexadecimal digits>.local, on the LAN \
+                 (RFC 6762): codes and the page are found by it when the address has changed",
+            )
+            .default_value(true)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("code")
+            .nick("Code")
+            .blurb(
+                "The code that was printed at the start, with the addresses of now: a viewer \
+                 pastes it into the page and is connected (web/PROTOCOL.md). None while the \
+                 element is not PAUSED or PLAYING, or with full ICE. Also posted as element \
+                 message periscope-code, fields code, id, rights",
+            )
+            .read_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("codes")
+            .nick("Codes")
+            .blurb(
+                "All codes that are valid (field codes: an array of structures with the fields \
+                 code, id, rights (view or control), once, and expires in seconds since 1970 \
+                 unless it does not). make-code makes one, revoke-code ends one",
+            )
+            .read_only()
             .build(),
         glib::ParamSpecString::builder("page-url")
             .nick("Address of the page")

@@ -9,14 +9,18 @@ use gst::glib;
 use gst::prelude::*;
 
 mod bench;
+mod commands;
+mod door;
 mod imp;
 mod pads;
+mod reply;
 mod requirements;
 mod settings;
 mod signals;
+mod visitors;
 
 pub use pads::DataPad;
-pub use settings::ConsoleMode;
+pub use settings::{ConsoleMode, IceMode};
 
 glib::wrapper! {
     /// The element `periscope`; `gst-inspect-1.0 periscope` is its manual.
@@ -28,6 +32,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for kind in [
         DataPad::static_type(),
         ConsoleMode::static_type(),
+        IceMode::static_type(),
         crate::media::VideoCodec::static_type(),
     ] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gst::glib;
 
+use crate::identity::Source;
 use crate::media::{self, VideoCodec};
 
 /// Whether the element talks on the terminal (property `console`).
@@ -22,6 +23,23 @@ pub enum ConsoleMode {
     /// Off.
     #[enum_value(name = "Neither read nor write", nick = "off")]
     Off = 2,
+}
+
+/// How peers are reached (property `ice`).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstPeriscopeIce")]
+#[repr(i32)]
+pub enum IceMode {
+    /// Lite, unless a STUN or TURN server is set.
+    #[default]
+    #[enum_value(name = "Lite, or full if a STUN or TURN server is set", nick = "auto")]
+    Auto = 0,
+    /// An ICE-lite agent at one UDP port for all peers.
+    #[enum_value(name = "One UDP port for all peers; codes work", nick = "lite")]
+    Lite = 1,
+    /// A full ICE agent for each peer.
+    #[enum_value(name = "Ports and connectivity checks of its own for each peer", nick = "full")]
+    Full = 2,
 }
 
 pub(super) const DEFAULT_PORT: u16 = 8080;
@@ -51,6 +69,13 @@ pub(super) struct Settings {
     pub(super) video_encoder: Option<String>,
     /// kbit/s.
     pub(super) audio_bitrate: u32,
+    pub(super) ice: IceMode,
+    /// A file, or `none`; not set: the user's own.
+    pub(super) identity: Option<String>,
+    pub(super) code_once: bool,
+    /// Seconds; 0: until it is revoked.
+    pub(super) code_lifetime: u32,
+    pub(super) mdns: bool,
 }
 
 impl Default for Settings {
@@ -69,6 +94,11 @@ impl Default for Settings {
             key_frame_interval: DEFAULT_KEY_FRAME_INTERVAL,
             video_encoder: None,
             audio_bitrate: DEFAULT_AUDIO_BITRATE,
+            ice: IceMode::default(),
+            identity: None,
+            code_once: false,
+            code_lifetime: 0,
+            mdns: true,
         }
     }
 }
@@ -91,6 +121,29 @@ impl Settings {
                 })
             })
             .collect()
+    }
+
+    /// Lite or full.
+    pub(super) fn ice(&self) -> IceMode {
+        let servers = self.stun_server.is_some() || self.turn_server.is_some();
+        match self.ice {
+            IceMode::Auto if servers => IceMode::Full,
+            IceMode::Auto => IceMode::Lite,
+            mode => mode,
+        }
+    }
+
+    pub(super) fn identity(&self) -> Source {
+        match self.identity.as_deref() {
+            None => Source::Default,
+            Some("none") => Source::None,
+            Some(path) => Source::File(path.into()),
+        }
+    }
+
+    /// How long the code is valid that is printed at the start.
+    pub(super) fn code_lifetime(&self) -> Option<Duration> {
+        (self.code_lifetime > 0).then(|| Duration::from_secs(self.code_lifetime.into()))
     }
 
     pub(super) fn encoding(&self) -> media::Settings {
@@ -121,6 +174,16 @@ mod tests {
         let expected = ["192.168.1.20", "fd00::1"].map(|a| a.parse::<IpAddr>().expect("address"));
         assert_eq!(addresses, Ok(expected.to_vec()));
         assert_eq!(Settings::default().addresses(), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_server_beyond_the_lan_needs_full_ice_unless_lite_is_asked_for() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.ice(), IceMode::Lite);
+        settings.stun_server = Some("stun://stun.example:3478".into());
+        assert_eq!(settings.ice(), IceMode::Full);
+        settings.ice = IceMode::Lite;
+        assert_eq!(settings.ice(), IceMode::Lite);
     }
 
     #[test]

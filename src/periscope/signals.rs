@@ -1,12 +1,15 @@
 //! Action signals: the ways in for a program.
 
+use std::time::Duration;
+
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::Periscope;
-use super::bench::{OnDescription, OnTaken};
+use super::reply::{OnDescription, OnTaken};
 use crate::peer::SignalingError;
+use crate::signaling::code::{Rights, ShortAnswer};
 use crate::signaling::description::Kind;
 use crate::signaling::paste;
 
@@ -38,6 +41,10 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
                     fail(&promise, &not_running());
                     return None;
                 };
+                if let Ok(answer) = ShortAnswer::read(&text) {
+                    bench.take_short_answer(&answer, reply_with_peer(promise));
+                    return None;
+                }
                 match read(&text, Kind::Answer) {
                     Ok(answer) => bench.take_answer(answer, reply_with_peer(promise)),
                     Err(error) => fail(&promise, &error),
@@ -62,6 +69,38 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
                     Err(error) => fail(&promise, &error),
                 }
                 None
+            })
+            .build(),
+        // Gives a code: its rights (“view” or “control”), whether it is for one visit, and how
+        // many seconds it is valid (0: until it is revoked). None if there are no codes (full
+        // ICE, not running), with the reason as a warning on the bus.
+        glib::subclass::Signal::builder("make-code")
+            .param_types([String::static_type(), bool::static_type(), u32::static_type()])
+            .return_type::<Option<String>>()
+            .action()
+            .class_handler(|args| {
+                let element = args.first()?.get::<Periscope>().ok()?;
+                let rights = args.get(1)?.get::<String>().unwrap_or_default();
+                let once = args.get(2)?.get::<bool>().ok()?;
+                let seconds = args.get(3)?.get::<u32>().ok()?;
+                Some(make_code(&element, &rights, once, seconds).to_value())
+            })
+            .build(),
+        // Ends codes, given by id, by the whole text, or as “all”, and the visits of those who
+        // came by them. How many codes it were.
+        glib::subclass::Signal::builder("revoke-code")
+            .param_types([String::static_type()])
+            .return_type::<u32>()
+            .action()
+            .class_handler(|args| {
+                let element = args.first()?.get::<Periscope>().ok()?;
+                let what = args.get(1)?.get::<String>().unwrap_or_default();
+                let revoked = element
+                    .imp()
+                    .bench()
+                    .and_then(|bench| bench.revoke_code(&what).ok())
+                    .map_or(0, |codes| codes.len());
+                Some(u32::try_from(revoked).unwrap_or(u32::MAX).to_value())
             })
             .build(),
         // Ends a peer; false if there is none of that number.
@@ -91,6 +130,22 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
             })
             .build(),
     ]
+}
+
+fn make_code(element: &Periscope, rights: &str, once: bool, seconds: u32) -> Option<String> {
+    let bench = element.imp().bench()?;
+    let lifetime = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+    let made = rights
+        .parse::<Rights>()
+        .map_err(anyhow::Error::from)
+        .and_then(|rights| bench.make_code(rights, once, lifetime));
+    match made {
+        Ok(issued) => Some(issued.text),
+        Err(error) => {
+            bench.messenger.warn(&format!("make-code: {error:#}"));
+            None
+        }
+    }
 }
 
 fn element_and_promise(

@@ -35,6 +35,17 @@ pub(crate) fn print(word: &str, text: &str) {
     let _ = writeln!(out, "periscope: {word} {text}").and_then(|()| out.flush());
 }
 
+/// Writes lines that are for a person.
+pub(crate) fn print_lines(lines: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Whether a person may be looking on.
+pub(crate) fn stdout_is_terminal() -> bool {
+    rustix::termios::isatty(std::io::stdout())
+}
+
 /// Whether a console runs in this process: standard input can be read by one only.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 

@@ -6,11 +6,14 @@
 //! longer, and has asked for bracketed paste (`ESC [ ? 2004 h`): so the line is edited here. Pure:
 //! the console's thread reads, waits for [`Input::deadline`], and prints.
 
+mod command;
 mod keys;
 
 use crate::signaling::Description;
 use crate::signaling::code::ShortAnswer;
 use crate::signaling::paste::{self, Collector, Item, MAX_PASTE, PasteError, Pasted, QUIET};
+use command::parse;
+pub use command::{Command, HELP};
 use keys::{Key, Keys};
 use std::mem;
 use std::time::Duration;
@@ -25,19 +28,6 @@ const BURST: usize = 32;
 /// Errors that are shown while lines keep coming without a pause: whoever pastes a novel by
 /// mistake needs no error for each of its lines.
 const ERRORS_IN_A_ROW: u32 = 3;
-
-/// What a person tells the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Make an offer and print it.
-    Offer,
-    /// List the peers.
-    Peers,
-    /// Disconnect the peer with this number.
-    Drop(u32),
-    /// List the commands.
-    Help,
-}
 
 /// What came out of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,42 +331,6 @@ impl Paste {
             self.text.push(c);
         }
     }
-}
-
-/// Reads a command, or says what is wrong with it.
-fn parse(line: &str) -> Result<Command, String> {
-    let mut words = line.split_ascii_whitespace();
-    let name = words.next().unwrap_or_default().to_ascii_lowercase();
-    let argument = words.next();
-    let command = match (name.as_str(), argument) {
-        ("offer", None) => Command::Offer,
-        ("peers", None) => Command::Peers,
-        ("help" | "?", None) => Command::Help,
-        ("drop", Some(number)) if words.next().is_none() => match number.parse() {
-            Ok(number) => Command::Drop(number),
-            Err(_) => {
-                return Err(format!(
-                    "“{}” is no peer's number: peers lists them",
-                    shown(number)
-                ));
-            }
-        },
-        ("drop", _) => {
-            return Err("drop which peer? Type drop and its number: peers lists them".into());
-        }
-        ("offer" | "peers" | "help", Some(_)) => {
-            return Err(format!(
-                "“{name}” stands alone: type {name}, and nothing after it"
-            ));
-        }
-        // Too long to be a word somebody typed: half a description, perhaps.
-        _ if line.len() > 64 => {
-            let error = paste::read(line).err().unwrap_or(PasteError::Nothing);
-            return Err(error.to_string());
-        }
-        _ => return Err(format!("unknown command “{}”: type help", shown(line))),
-    };
-    Ok(command)
 }
 
 /// A text for an error: short, and without anything a terminal would obey.

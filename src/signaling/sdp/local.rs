@@ -131,7 +131,9 @@ mod tests {
         sdp.set_lite_ice(&ice(&["192.168.1.20:8080", "[fd00::1]:8080"]));
         let text = sdp.to_string();
         assert_eq!(text.matches("a=ice-ufrag:ours\r\n").count(), 2);
-        assert!(!text.contains("theirs") && !text.contains("trickle") && !text.contains("10.0.0.1"));
+        assert!(
+            !text.contains("theirs") && !text.contains("trickle") && !text.contains("10.0.0.1")
+        );
         let (session, media) = text.split_once("m=application").expect("sections");
         assert!(session.contains("a=ice-lite\r\n"));
         let (data, video) = media.split_once("m=video").expect("two sections");
