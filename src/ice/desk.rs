@@ -34,6 +34,11 @@ pub(crate) enum Event {
 }
 pub(crate) struct Counters;
 pub(crate) struct Desk;
+impl Limits {
+    pub(crate) fn for_peers(_n: usize) -> Self {
+        Self
+    }
+}
 impl Desk {
     pub(crate) fn new(_: Limits) -> Self {
         Desk

@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
-use gst::prelude::*;
 use super::door::{Door, Issued, Refused};
 use super::reply::{OnDescription, OnTaken, with_number};
 use super::settings::{ConsoleMode, IceMode, Settings};
 use super::visitors::WebBench;
+use crate::ice::port::Knock;
 use crate::media::Media;
 use crate::media::data::{Data, Outward};
 use crate::net;
@@ -23,13 +22,12 @@ use crate::peer::chunks::{self, Payload};
 use crate::peer::peers::Peers;
 use crate::peer::rtc::Network;
 use crate::peer::{Host, Report, SignalingError};
-use crate::ice::port::Knock;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
 use crate::signaling::description::{Description, Kind};
-use crate::signaling::http::{
-    AccessKey, HttpError, Limits, PortChoice, Server, ServerConfig,
-};
+use crate::signaling::http::{AccessKey, HttpError, Limits, PortChoice, Server, ServerConfig};
+use anyhow::Context;
+use gst::prelude::*;
 
 /// The bundled page.
 const PAGE: &str = include_str!("../../web/dist/periscope.html");
@@ -264,11 +262,7 @@ impl Bench {
         if settings.ice() == IceMode::Full {
             return Ok(());
         }
-        let issued = self.make_code(
-            Rights::View,
-            settings.code_once,
-            settings.code_lifetime(),
-        )?;
+        let issued = self.make_code(Rights::View, settings.code_once, settings.code_lifetime())?;
         *lock(&self.standing_code) = Some(issued.id);
         self.print_code(&issued);
         if console::stdout_is_terminal() {
@@ -299,9 +293,7 @@ impl Bench {
         once: bool,
         lifetime: Option<Duration>,
     ) -> anyhow::Result<Issued> {
-        let issued = self
-            .door
-            .issue(rights, once, lifetime, &self.addresses())?;
+        let issued = self.door.issue(rights, once, lifetime, &self.addresses())?;
         self.messenger.post(
             gst::Structure::builder("periscope-code")
                 .field("code", &issued.text)
@@ -361,7 +353,10 @@ impl Bench {
             return;
         };
         if let Err(error) = self.peers.admit(knock, rights) {
-            gst::warning!(crate::CAT, "a viewer with code {code} is turned away: {error}");
+            gst::warning!(
+                crate::CAT,
+                "a viewer with code {code} is turned away: {error}"
+            );
         }
     }
 
@@ -512,4 +507,3 @@ fn send_data(outward: &Receiver<Outward>, peers: &Peers, messenger: &Messenger) 
         }
     }
 }
-

@@ -38,7 +38,10 @@ pub enum IceMode {
     #[enum_value(name = "One UDP port for all peers; codes work", nick = "lite")]
     Lite = 1,
     /// A full ICE agent for each peer.
-    #[enum_value(name = "Ports and connectivity checks of its own for each peer", nick = "full")]
+    #[enum_value(
+        name = "Ports and connectivity checks of its own for each peer",
+        nick = "full"
+    )]
     Full = 2,
 }
 

@@ -41,7 +41,7 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
                     fail(&promise, &not_running());
                     return None;
                 };
-                if let Ok(answer) = ShortAnswer::read(&text) {
+                if let Some(answer) = ShortAnswer::read(&text) {
                     bench.take_short_answer(&answer, reply_with_peer(promise));
                     return None;
                 }
@@ -75,7 +75,11 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
         // many seconds it is valid (0: until it is revoked). None if there are no codes (full
         // ICE, not running), with the reason as a warning on the bus.
         glib::subclass::Signal::builder("make-code")
-            .param_types([String::static_type(), bool::static_type(), u32::static_type()])
+            .param_types([
+                String::static_type(),
+                bool::static_type(),
+                u32::static_type(),
+            ])
             .return_type::<Option<String>>()
             .action()
             .class_handler(|args| {

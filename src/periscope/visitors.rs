@@ -97,4 +97,3 @@ fn refusal(error: SignalingError) -> Refusal {
         SignalingError::Failed(text) => Refusal::Failed(text),
     }
 }
-
