@@ -10,10 +10,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::door::{Door, Issued, Refused};
+use super::lan::LanWatch;
 use super::reply::{OnDescription, OnTaken, with_number};
 use super::settings::{ConsoleMode, IceMode, Settings};
 use super::visitors::WebBench;
 use crate::ice::port::Knock;
+use crate::mdns::Publisher;
 use crate::media::Media;
 use crate::media::data::{Data, Outward};
 use crate::net;
@@ -123,11 +125,15 @@ pub(crate) struct Bench {
     /// The addresses that the user chose; none: all that lead to a LAN.
     chosen: Vec<IpAddr>,
     page_url: Mutex<Option<String>>,
-    server: Mutex<Option<Server>>,
+    /// The page's server, and the key that it asks for.
+    server: Mutex<Option<(Server, String)>>,
     pub(super) console: Mutex<Option<Console>>,
     /// The code that was printed at the start.
     standing_code: Mutex<Option<CodeId>>,
     data_thread: Mutex<Option<JoinHandle<()>>>,
+    lan: Mutex<Option<LanWatch>>,
+    /// The bench's name on the LAN.
+    publisher: Mutex<Option<Publisher>>,
     media: Arc<Media>,
     /// WHEP sessions: the unguessable name, and the peer's number.
     pub(super) sessions: Mutex<Vec<(String, u32)>>,
@@ -205,6 +211,8 @@ impl Bench {
             console: Mutex::new(None),
             standing_code: Mutex::new(None),
             data_thread: Mutex::new(None),
+            lan: Mutex::new(None),
+            publisher: Mutex::new(None),
             media: media.clone(),
             sessions: Mutex::new(Vec::new()),
         });
@@ -213,6 +221,7 @@ impl Bench {
             .start_data()
             .and_then(|()| bench.show_page(server))
             .and_then(|()| bench.show_code(settings))
+            .and_then(|()| bench.watch_lan(settings))
             .and_then(|()| match use_console {
                 true => bench.start_console(settings.console),
                 false => Ok(()),
@@ -237,11 +246,18 @@ impl Bench {
 
     /// Tells where the page is, if it is served.
     fn show_page(&self, server: Option<(Server, String)>) -> anyhow::Result<()> {
-        let Some((server, key)) = server else {
-            return Ok(());
+        *lock(&self.server) = server;
+        self.tell_page();
+        Ok(())
+    }
+
+    fn tell_page(&self) {
+        let Some((port, key)) = lock(&self.server)
+            .as_ref()
+            .map(|(server, key)| (server.port(), key.clone()))
+        else {
+            return;
         };
-        let port = server.port();
-        *lock(&self.server) = Some(server);
         for (number, address) in self.addresses().iter().enumerate() {
             let url = format!("http://{}/#{key}", SocketAddr::new(*address, port));
             if number == 0 {
@@ -254,7 +270,49 @@ impl Bench {
             }
             self.messenger.print("page", &url);
         }
+    }
+
+    /// Publishes the bench's name, and follows the addresses of this host.
+    fn watch_lan(self: &Arc<Self>, settings: &Settings) -> anyhow::Result<()> {
+        let port = self.door.port().map(|port| port.number());
+        if let Some(port) = port
+            && settings.mdns
+        {
+            match Publisher::start(&self.door.mdns_name(), port, &self.addresses()) {
+                Ok(publisher) => *lock(&self.publisher) = Some(publisher),
+                // Without a name all works as long as the address stays.
+                Err(error) => self.messenger.warn(&error.to_string()),
+            }
+        }
+        let bench = Arc::downgrade(self);
+        let watch = LanWatch::start(self.chosen.clone(), move |addresses| {
+            if let Some(bench) = bench.upgrade() {
+                bench.moved(&addresses);
+            }
+        })?;
+        *lock(&self.lan) = Some(watch);
         Ok(())
+    }
+
+    /// This host has other addresses than before. Viewers come to them by the old code too,
+    /// if they find the bench by its name; who copies a code now gets the new ones.
+    fn moved(&self, addresses: &[IpAddr]) {
+        if let Some(publisher) = &*lock(&self.publisher)
+            && let Err(error) = publisher.set_addresses(addresses)
+        {
+            gst::warning!(crate::CAT, "the new addresses are not published: {error}");
+        }
+        if addresses.is_empty() {
+            return;
+        }
+        self.tell_page();
+        let id = *lock(&self.standing_code);
+        for issued in self.door.list(addresses) {
+            if Some(issued.id) == id {
+                self.tell_code(&issued);
+                self.print_code(&issued);
+            }
+        }
     }
 
     /// Prints the code that lets viewers in, and its QR code where a person looks on.
@@ -279,7 +337,9 @@ impl Bench {
 
     /// Where the page is served, without the key.
     pub(super) fn page_address(&self) -> Option<SocketAddr> {
-        let port = lock(&self.server).as_ref().map(Server::port)?;
+        let port = lock(&self.server)
+            .as_ref()
+            .map(|(server, _)| server.port())?;
         let address = self.addresses().first().copied()?;
         Some(SocketAddr::new(address, port))
     }
@@ -294,14 +354,18 @@ impl Bench {
         lifetime: Option<Duration>,
     ) -> anyhow::Result<Issued> {
         let issued = self.door.issue(rights, once, lifetime, &self.addresses())?;
+        self.tell_code(&issued);
+        Ok(issued)
+    }
+
+    fn tell_code(&self, issued: &Issued) {
         self.messenger.post(
             gst::Structure::builder("periscope-code")
                 .field("code", &issued.text)
                 .field("id", issued.id.to_string())
-                .field("rights", rights.as_str())
+                .field("rights", issued.rights.as_str())
                 .build(),
         );
-        Ok(issued)
     }
 
     /// Ends codes, and the visits of those who came by them.
@@ -423,9 +487,11 @@ impl Bench {
 
     /// Ends everything: the ways in first, then the peers.
     pub(super) fn stop(&self) {
+        let lan = lock(&self.lan).take();
         let server = lock(&self.server).take();
         let console = lock(&self.console).take();
-        drop((server, console));
+        let publisher = lock(&self.publisher).take();
+        drop((lan, server, console, publisher));
         self.media.hurry();
         self.peers.close_all("the pipeline has stopped");
         if let Some(port) = self.door.port() {

@@ -12,6 +12,7 @@ mod bench;
 mod commands;
 mod door;
 mod imp;
+mod lan;
 mod pads;
 mod reply;
 mod requirements;

@@ -49,7 +49,7 @@ export class Bench {
    * @param {Options} [options]
    */
   static async start(pipeline, { http = true, settings = {}, environment = {} } = {}) {
-    const properties = Object.entries({ port: 0, ...settings, http, console: 'on' }).map(([name, value]) => `${name}=${value}`);
+    const properties = Object.entries({ port: 0, identity: 'none', mdns: false, ...settings, http, console: 'on' }).map(([name, value]) => `${name}=${value}`);
     const bench = new Bench(
       spawn('gst-launch-1.0', ['periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)], {
         env: { ...process.env, GST_PLUGIN_PATH: PLUGIN_DIRECTORY, RUST_BACKTRACE: '1', NO_COLOR: '1', ...environment },
