@@ -11,6 +11,9 @@
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
 //! | [`signaling`] | the ways in: SDP text, console, page and WHEP server |
+//! | `ice` | one UDP port for all peers |
+//! | `identity` | certificate and codes, kept on disk |
+//! | `mdns` | the bench's name on the LAN |
 //! | `net` | which addresses of this host a viewer can reach |
 //! | `identity` | certificate and codes, kept on disk |
 //! | `mdns` | the bench's name on the LAN |
@@ -23,9 +26,9 @@
 //! others are leaves.
 //!
 //! # Threads
-//! Each peer has one thread, which owns its webrtcbin; one thread hands out messages; the
-//! console has one while it reads, the page server two. All end before the element is
-//! READY again.
+//! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
+//! reads the UDP port, one looks after the addresses of this host; the console has one
+//! while it reads, the page server two, mDNS one. All end before the element is READY again.
 //!
 //! Pure logic (SDP text, pastes, chunks, key-frame requests) knows no socket, thread or
 //! GStreamer, and takes time as an argument.
