@@ -10,13 +10,11 @@
 //! | [`periscope`] | the element: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
-//! | [`signaling`] | the ways in: SDP text, console, page and WHEP server |
+//! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificate and codes, kept on disk |
 //! | `mdns` | the bench's name on the LAN |
 //! | `net` | which addresses of this host a viewer can reach |
-//! | `identity` | certificate and codes, kept on disk |
-//! | `mdns` | the bench's name on the LAN |
 //!
 //! # Locks
 //! Every lock is held for a look-up or an exchange of values, never across a call into
