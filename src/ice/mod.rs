@@ -10,3 +10,4 @@ pub(crate) mod desk;
 mod elements;
 pub(crate) mod port;
 pub(crate) mod seat;
+mod stun;

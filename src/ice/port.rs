@@ -118,7 +118,7 @@ impl Port {
     /// A seat for a peer whose description is about to leave.
     pub(crate) fn take_seat(&self) -> Arc<Seat> {
         let (ufrag, pwd) = (random_text(UFRAG), random_text(PASSWORD));
-        let guest = lock(&self.wire.desk).expect(&ufrag, &pwd, Instant::now());
+        let guest = lock(&self.wire.desk).expect(&ufrag, &pwd);
         self.wire.seat(guest, ufrag, pwd)
     }
 
@@ -165,7 +165,7 @@ impl Wire {
 
     pub(super) fn leave(&self, guest: Guest) {
         lock(&self.seats).remove(&guest);
-        lock(&self.desk).close(guest, Instant::now());
+        lock(&self.desk).close(guest);
     }
 
     pub(super) fn verified(&self, guest: Guest) {

@@ -91,8 +91,7 @@ impl Door {
             let port = match settings.ice() {
                 IceMode::Full => None,
                 IceMode::Auto | IceMode::Lite => {
-                    let limits = Limits::for_peers(settings.max_peers as usize);
-                    match Port::open(number, addresses.clone(), limits, on_knock.clone()) {
+                    match Port::open(number, addresses.clone(), Limits::default(), on_knock.clone()) {
                         Ok(port) => Some(port),
                         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                             taken = Some(anyhow::anyhow!(
