@@ -7,6 +7,7 @@
 //! this room; the room knows nothing of it and, but for the HTTP server, holds no socket, no
 //! thread and no clock.
 
+pub mod code;
 pub(crate) mod console;
 pub mod console_input;
 pub mod description;

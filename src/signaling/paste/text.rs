@@ -1,5 +1,6 @@
 //! What terminals, mail programs and word processors do to a text, undone line by line.
 
+use crate::signaling::code::is_invisible;
 use crate::signaling::fingerprint::Fingerprint;
 
 /// The lines of a text with any line ends, each [`clean`]: with their indentation, because a
@@ -32,9 +33,7 @@ pub(super) fn clean(line: &str) -> String {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => plain.push('-'),
             // “mozilla...THIS_IS_SDPARTA” in the hands of a word processor.
             '…' => plain.push_str("..."),
-            // Zero-width, bidirectional and soft-hyphen characters, byte order mark.
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => {}
-            '\u{2060}'..='\u{2069}' | '\u{feff}' => {}
+            c if is_invisible(c) => {}
             c if c.is_whitespace() => plain.push(' '),
             c if c.is_control() => {}
             c => plain.push(c),
