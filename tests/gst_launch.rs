@@ -124,7 +124,7 @@ fn an_answer_longer_than_a_terminal_line_arrives_whole() {
     );
     bench.wait_line("ready");
     bench.type_in("offer\r");
-    let offer = paste::read(&bench.wait_line("offer")).unwrap();
+    let offer = paste::read_description(&bench.wait_line("offer")).unwrap();
     let viewer = Viewer::new(ALL);
     let answer = longer_than_a_terminal_line(&viewer.answer(&offer.sdp));
     let text = Description::new(Kind::Answer, &answer).to_base64();
@@ -141,7 +141,7 @@ fn plain_sdp_over_many_lines_is_taken_from_a_terminal() {
     );
     bench.wait_line("ready");
     bench.type_in("offer\r");
-    let offer = paste::read(&bench.wait_line("offer")).unwrap();
+    let offer = paste::read_description(&bench.wait_line("offer")).unwrap();
     let viewer = Viewer::new(ALL);
     let answer = viewer.answer(&offer.sdp).replace("\r\n", "\r");
     bench.type_in(&format!("\x1b[200~{answer}\x1b[201~\r"));
@@ -156,7 +156,7 @@ fn the_console_works_on_pipes_and_tells_about_viewers() {
     );
     bench.wait_line("ready");
     bench.type_in("offer\n");
-    let offer = paste::read(&bench.wait_line("offer")).unwrap();
+    let offer = paste::read_description(&bench.wait_line("offer")).unwrap();
     let viewer = Viewer::new(ALL);
     let answer = Description::new(Kind::Answer, &viewer.answer(&offer.sdp));
     bench.type_in(&format!("{}\n", answer.to_json()));

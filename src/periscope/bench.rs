@@ -298,6 +298,9 @@ impl Bench {
                         .print("error", &format!("there is no peer {id}: type “peers”"));
                 }
             }
+            Event::ShortAnswer(_) => self
+                .messenger
+                .print("error", "this bench takes no short answers"),
             Event::Description(description) => {
                 let messenger = self.messenger.clone();
                 match description.kind {

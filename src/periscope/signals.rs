@@ -110,8 +110,8 @@ fn read(
     text: &str,
     wanted: Kind,
 ) -> Result<crate::signaling::description::Description, SignalingError> {
-    let description =
-        paste::read(text).map_err(|error| SignalingError::BadDescription(error.to_string()))?;
+    let description = paste::read_description(text)
+        .map_err(|error| SignalingError::BadDescription(error.to_string()))?;
     if description.kind != wanted {
         return Err(SignalingError::BadDescription(format!(
             "this is an {}, not an {wanted}",

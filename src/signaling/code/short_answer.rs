@@ -57,7 +57,10 @@ impl ShortAnswer {
     }
 
     /// Reads a short answer and nothing else.
-    pub(super) fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        if text.len() != LENGTH {
+            return None;
+        }
         let bytes: [u8; 37] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (&[first], rest) = bytes.split_first_chunk::<1>()?;
         let (tag, fingerprint) = rest.split_first_chunk::<4>()?;

@@ -9,7 +9,8 @@
 mod keys;
 
 use crate::signaling::Description;
-use crate::signaling::paste::{self, Collector, Item, MAX_PASTE, PasteError, QUIET};
+use crate::signaling::code::ShortAnswer;
+use crate::signaling::paste::{self, Collector, Item, MAX_PASTE, PasteError, Pasted, QUIET};
 use keys::{Key, Keys};
 use std::mem;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub enum Event {
     Command(Command),
     /// A description was pasted.
     Description(Description),
+    /// A page's short answer was pasted.
+    ShortAnswer(ShortAnswer),
     /// One line for the person.
     Error(String),
 }
@@ -239,10 +242,15 @@ impl Input {
 
     /// A bracketed paste is complete.
     fn pasted(&mut self, paste: Paste, now: Duration, out: &mut Vec<Event>) {
-        // Part of a command, to be edited.
+        // Part of a command, to be edited: a few words, or a code after what was typed.
         let short = paste.text.trim_end_matches('\n');
-        let is_typing = !short.contains('\n') && short.chars().count() < BURST;
-        if is_typing && paste::read(short) == Err(PasteError::Nothing) {
+        let is_typing = !short.contains('\n')
+            && match paste::read(short) {
+                Err(PasteError::Nothing) => short.chars().count() < BURST,
+                Err(PasteError::Code) => !self.line.is_empty(),
+                _ => false,
+            };
+        if is_typing {
             for c in short.chars() {
                 self.character(if c.is_control() { ' ' } else { c }, false, now, out);
             }
@@ -260,19 +268,23 @@ impl Input {
             false => paste::read(&paste.text),
         };
         match result {
-            Ok(description) => out.push(Event::Description(description)),
-            Err(PasteError::Nothing) => self.pasted_commands(&paste.text, out),
+            Ok(Pasted::Description(description)) => out.push(Event::Description(description)),
+            Ok(Pasted::ShortAnswer(answer)) => out.push(Event::ShortAnswer(answer)),
+            // A command may have a code in it.
+            Err(error @ (PasteError::Nothing | PasteError::Code)) => {
+                self.pasted_commands(&paste.text, &error, out);
+            }
             Err(error) => self.error(error.to_string(), out),
         }
     }
 
-    /// A paste without a description: commands, if each of its lines is one.
-    fn pasted_commands(&mut self, text: &str, out: &mut Vec<Event>) {
+    /// A paste without a description: commands, if each of its lines is one, else `error`.
+    fn pasted_commands(&mut self, text: &str, error: &PasteError, out: &mut Vec<Event>) {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let commands: Result<Vec<Command>, String> = lines.take(64).map(parse).collect();
         match commands {
             Ok(commands) => out.extend(commands.into_iter().map(Event::Command)),
-            Err(_) => self.error(PasteError::Nothing.to_string(), out),
+            Err(_) => self.error(error.to_string(), out),
         }
     }
 
@@ -286,6 +298,7 @@ impl Input {
         self.summarise(out);
         match item {
             Item::Description(description) => out.push(Event::Description(description)),
+            Item::ShortAnswer(answer) => out.push(Event::ShortAnswer(answer)),
             Item::Error(error) => self.error(error.to_string(), out),
             Item::Command(line) => match parse(&line) {
                 Ok(command) => out.push(Event::Command(command)),

@@ -108,6 +108,44 @@ fn a_typed_line_can_be_corrected() {
     assert_eq!(echo, "é\u{8} \u{8}help\r\n");
 }
 
+/// The short answer and the code of the protocol's test vector.
+const ANSWER: &str = "QGFCM3gQERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLw";
+const CODE: &str = "IQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLx-QwKgBFA";
+
+#[test]
+fn a_short_answer_is_taken_however_it_comes() {
+    let expected = [Event::ShortAnswer(ShortAnswer::read(ANSWER).unwrap())];
+    let (events, _) = typed(&mut Input::new(true), &format!("{ANSWER}\r"));
+    assert_eq!(events, expected);
+    let (events, _) = typed(&mut Input::new(true), &bracketed(ANSWER));
+    assert_eq!(events, expected);
+    // At once, with neither end mark nor line end.
+    let mut input = Input::new(true);
+    let (events, _) = split(input.feed(ANSWER.as_bytes(), T));
+    assert_eq!(events, []);
+    let (events, _) = split(input.timeout(T + QUIET));
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn a_code_is_sent_back_to_the_page() {
+    let expected = [Event::Error(
+        "this is a code: paste it into the page".into(),
+    )];
+    for text in [format!("{CODE}\r"), bracketed(CODE)] {
+        let (events, _) = typed(&mut Input::new(true), &text);
+        assert_eq!(events, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_code_pasted_after_a_command_is_part_of_the_line() {
+    let mut input = Input::new(true);
+    let (events, echo) = typed(&mut input, &format!("drop {}", bracketed(CODE)));
+    assert_eq!(events, []);
+    assert_eq!(echo, format!("drop {CODE}"));
+}
+
 #[test]
 fn cursor_and_function_keys_do_nothing() {
     let mut input = Input::new(true);

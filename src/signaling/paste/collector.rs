@@ -1,8 +1,12 @@
 //! Finds where a pasted text ends when it comes line by line.
 
 use super::text::{clean, is_sdp_line, trim};
-use super::{MAX_PASTE, PasteError, begins_base64, decode, is_base64, may_continue, read, unpack};
+use super::{
+    BEGUN, MAX_PASTE, PasteError, Pasted, begins_base64, decode, is_base64, may_continue, read,
+    unpack,
+};
 use crate::signaling::Description;
+use crate::signaling::code::ShortAnswer;
 use std::mem;
 use std::time::Duration;
 
@@ -19,6 +23,8 @@ pub enum Item {
     Command(String),
     /// A complete description.
     Description(Description),
+    /// A complete short answer.
+    ShortAnswer(ShortAnswer),
     /// A text that looked like one.
     Error(PasteError),
 }
@@ -37,7 +43,7 @@ enum State {
     },
     /// JSON; ends where its first brace is closed.
     Json { text: String, braces: Braces },
-    /// Base64; ends where it decodes to complete JSON.
+    /// Base64; ends where it decodes to complete JSON or to a short answer.
     Base64 {
         text: String,
         /// Times it has been tried.
@@ -102,7 +108,7 @@ impl Collector {
                     self.state = State::Json { text, braces };
                 }
             }
-            State::Base64 { mut text, attempts } if is_base64(line) && !is_command(line) => {
+            State::Base64 { mut text, attempts } if goes_on(line) => {
                 text.push_str(line);
                 items.extend(self.base64(text, attempts));
             }
@@ -172,11 +178,15 @@ impl Collector {
             };
             return None;
         }
+        if let Some(answer) = ShortAnswer::read(line) {
+            return Some(Item::ShortAnswer(answer));
+        }
         // “Here is mine: eyJ0…” as well.
         if let Some(word) = line
             .rsplit(' ')
             .next()
-            .filter(|word| begins_base64(word) && word.len() >= 16)
+            .filter(|word| word.len() >= BEGUN && is_base64(word))
+            .filter(|word| begins_base64(word) || ShortAnswer::may_begin(word))
         {
             return self.base64(word.to_owned(), 0);
         }
@@ -188,6 +198,9 @@ impl Collector {
 
     /// Goes on with a base64 text, or ends it.
     fn base64(&mut self, text: String, mut attempts: u8) -> Option<Item> {
+        if let Some(answer) = ShortAnswer::from_text(&text) {
+            return Some(Item::ShortAnswer(answer));
+        }
         if text.ends_with('=') {
             return Some(complete(&text));
         }
@@ -267,12 +280,18 @@ fn ends_in_brace(text: &str) -> bool {
         .is_some_and(|tail| decode(tail).trim_ascii_end().ends_with(b"}"))
 }
 
+/// Whether a line can be the next one of a base64 text.
+fn goes_on(line: &str) -> bool {
+    is_base64(line) && !is_command(line) && ShortAnswer::from_text(line).is_none()
+}
+
 /// Whether a line can be no part of an SDP that has begun.
 fn begins_anew(line: &str) -> bool {
     line.is_empty()
         || line == "v=0"
         || is_command(line)
         || begins_base64(line)
+        || ShortAnswer::from_text(line).is_some()
         || json_start(line).is_some()
 }
 
@@ -293,7 +312,8 @@ fn push_line(text: &mut String, line: &str) {
 
 fn complete(text: &str) -> Item {
     match read(text) {
-        Ok(description) => Item::Description(description),
+        Ok(Pasted::Description(description)) => Item::Description(description),
+        Ok(Pasted::ShortAnswer(answer)) => Item::ShortAnswer(answer),
         Err(error) => Item::Error(error),
     }
 }

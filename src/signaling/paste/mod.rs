@@ -1,9 +1,11 @@
 //! What a person pastes: an offer or an answer, in whatever state it arrives.
 //!
-//! In comes text: plain SDP, `{"type","sdp"}` JSON, or base64 of either, quoted, wrapped and
-//! decorated by the programs it went through. Out comes a [`Description`], or an error that tells
-//! the person what to copy instead. [`read`] takes a whole text; a [`Collector`] finds the end of
-//! a text that arrives line by line. The console and the action signals of the element call it.
+//! In comes text: plain SDP, `{"type","sdp"}` JSON, base64 of either, or the short answer of a
+//! page, quoted, wrapped and decorated by the programs it went through. Out comes a
+//! [`Description`] or a [`ShortAnswer`], or an error that tells the person what to copy instead.
+//! [`read`] takes a whole text, [`read_description`] one that can be no short answer; a
+//! [`Collector`] finds the end of a text that arrives line by line. The console and the action
+//! signals of the element call it.
 //! Whether the description makes sense is for [`sdp`](crate::signaling::sdp) to say.
 
 mod collector;
@@ -12,6 +14,7 @@ mod text;
 
 pub use collector::{Collector, Item, QUIET};
 
+use super::code::{Code, ShortAnswer};
 use super::{Description, Kind};
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -22,6 +25,9 @@ use text::{is_broken, is_sdp_line, trim};
 
 /// Longest text that is read, in bytes.
 pub const MAX_PASTE: usize = 256 * 1024;
+
+/// A word that begins like a base64 text is taken for one from this length on, in characters.
+const BEGUN: usize = 16;
 
 /// Most media lines that are read.
 const MAX_MEDIA: usize = crate::signaling::sdp::MAX_MEDIA;
@@ -48,6 +54,9 @@ pub enum PasteError {
     /// The address that the console prints for browsers.
     #[error("that is the page's address: open it in a browser")]
     PageAddress,
+    /// The code that the console prints for pages.
+    #[error("this is a code: paste it into the page")]
+    Code,
     /// A JSON description that is neither offer nor answer (`pranswer`, `rollback`).
     #[error("a description of type “{0}” is of no use here: paste an offer or an answer")]
     Type(String),
@@ -58,6 +67,30 @@ pub enum PasteError {
     UnknownKind,
 }
 
+/// What a text turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pasted {
+    /// An offer or an answer.
+    Description(Description),
+    /// What a page gives back for an offer of an ICE-lite bench.
+    ShortAnswer(ShortAnswer),
+}
+
+/// Reads a short answer or the first description in a text. The short answer goes first: below
+/// it, in the same mail, there may be the offer that it answers.
+///
+/// # Errors
+/// [`PasteError`] says what the text is instead.
+pub fn read(text: &str) -> Result<Pasted, PasteError> {
+    if text.len() > MAX_PASTE {
+        return Err(PasteError::TooLarge);
+    }
+    match ShortAnswer::read(text) {
+        Some(answer) => Ok(Pasted::ShortAnswer(answer)),
+        None => read_description(text).map(Pasted::Description),
+    }
+}
+
 /// Reads the first description in a text.
 ///
 /// Plain SDP is an offer if it says `a=setup:actpass`, an answer if it says `active` or `passive`
@@ -65,7 +98,7 @@ pub enum PasteError {
 ///
 /// # Errors
 /// [`PasteError`] says what the text is instead.
-pub fn read(text: &str) -> Result<Description, PasteError> {
+pub fn read_description(text: &str) -> Result<Description, PasteError> {
     if text.len() > MAX_PASTE {
         return Err(PasteError::TooLarge);
     }
@@ -125,9 +158,16 @@ fn unrecognised(text: &str, lines: &[&str]) -> PasteError {
     if words.clone().any(is_middle) {
         return PasteError::CutOff("base64 text");
     }
-    match words.any(|word| word.starts_with("http://") || word.starts_with("https://")) {
-        true => PasteError::PageAddress,
-        false => PasteError::Nothing,
+    let is_address = |word: &str| word.starts_with("http://") || word.starts_with("https://");
+    let is_answer = |word: &str| word.len() >= BEGUN && ShortAnswer::may_begin(word);
+    if words.clone().any(is_address) {
+        PasteError::PageAddress
+    } else if Code::read(text).is_ok() {
+        PasteError::Code
+    } else if words.any(|word| is_base64(word) && is_answer(word)) {
+        PasteError::CutOff("answer")
+    } else {
+        PasteError::Nothing
     }
 }
 

@@ -61,7 +61,7 @@ fn quote(text: &str, with: &str) -> String {
 }
 
 fn assert_reads(text: &str, expected: &Description) {
-    assert_eq!(read(text).as_ref(), Ok(expected), "{text}");
+    assert_eq!(read_description(text).as_ref(), Ok(expected), "{text}");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn the_first_of_two_descriptions_is_read() {
 fn offer_and_answer_are_told_apart_by_their_setup() {
     let sdp = fixture("chromium-offer-data").sdp;
     let kind = |setup: &str| {
-        read(&sdp.replace("a=setup:actpass", setup)).map(|description| description.kind)
+        read_description(&sdp.replace("a=setup:actpass", setup)).map(|description| description.kind)
     };
     assert_eq!(kind("a=setup:actpass"), Ok(Kind::Offer));
     assert_eq!(kind("a=setup:active"), Ok(Kind::Answer));
@@ -256,7 +256,7 @@ fn other_types_of_description_are_named() {
     let json = fixture("chromium-offer-data").to_json();
     for other in ["pranswer", "rollback"] {
         let text = json.replace("\"offer\"", &format!("\"{other}\""));
-        assert_eq!(read(&text), Err(PasteError::Type(other.into())));
+        assert_eq!(read_description(&text), Err(PasteError::Type(other.into())));
     }
 }
 
@@ -265,30 +265,42 @@ fn a_description_that_was_cut_off_is_called_so() {
     for description in some() {
         let base64 = description.to_base64();
         assert_eq!(
-            read(&base64[..base64.len() / 2]),
+            read_description(&base64[..base64.len() / 2]),
             Err(PasteError::CutOff("base64 text"))
         );
         assert_eq!(
-            read(&base64[..base64.len() - 9]),
+            read_description(&base64[..base64.len() - 9]),
             Err(PasteError::CutOff("base64 text"))
         );
-        assert_eq!(read(&base64[101..]), Err(PasteError::CutOff("base64 text")));
+        assert_eq!(
+            read_description(&base64[101..]),
+            Err(PasteError::CutOff("base64 text"))
+        );
         let json = description.to_json();
         assert_eq!(
-            read(&json[..json.len() - 1]),
+            read_description(&json[..json.len() - 1]),
             Err(PasteError::CutOff("JSON"))
         );
-        assert_eq!(read(&json[40..]), Err(PasteError::CutOff("JSON")));
+        assert_eq!(
+            read_description(&json[40..]),
+            Err(PasteError::CutOff("JSON"))
+        );
         let sdp = &description.sdp;
-        assert_eq!(read(&sdp[..60]), Err(PasteError::CutOff("SDP")));
+        assert_eq!(read_description(&sdp[..60]), Err(PasteError::CutOff("SDP")));
         let line = sdp.find("a=fingerprint").unwrap();
-        assert_eq!(read(&sdp[..line + 30]), Err(PasteError::CutOff("SDP")));
-        assert_eq!(read(&sdp[5..]), Err(PasteError::CutOff("SDP")));
+        assert_eq!(
+            read_description(&sdp[..line + 30]),
+            Err(PasteError::CutOff("SDP"))
+        );
+        assert_eq!(read_description(&sdp[5..]), Err(PasteError::CutOff("SDP")));
     }
     // A media section of the BUNDLE group is missing.
     let sdp = fixture("chromium-offer-microphone").sdp;
     let third = sdp.match_indices("m=").nth(2).unwrap().0;
-    assert_eq!(read(&sdp[..third]), Err(PasteError::CutOff("SDP")));
+    assert_eq!(
+        read_description(&sdp[..third]),
+        Err(PasteError::CutOff("SDP"))
+    );
 }
 
 #[test]
@@ -304,22 +316,91 @@ fn what_is_no_description_is_called_so() {
         "eyJhIjoxfQ==",
         "v=1",
     ] {
-        assert_eq!(read(text), Err(PasteError::Nothing), "{text}");
+        assert_eq!(read_description(text), Err(PasteError::Nothing), "{text}");
     }
-    assert_eq!(read("\u{0}\u{1}\u{2}abc"), Err(PasteError::Binary));
     assert_eq!(
-        read("PK\u{3}\u{4}\u{fffd}\u{fffd}"),
+        read_description("\u{0}\u{1}\u{2}abc"),
         Err(PasteError::Binary)
     );
-    assert_eq!(read(&"x".repeat(MAX_PASTE + 1)), Err(PasteError::TooLarge));
+    assert_eq!(
+        read_description("PK\u{3}\u{4}\u{fffd}\u{fffd}"),
+        Err(PasteError::Binary)
+    );
+    assert_eq!(
+        read_description(&"x".repeat(MAX_PASTE + 1)),
+        Err(PasteError::TooLarge)
+    );
     let address = "periscope: page http://192.168.1.20:8080/#k3ZxQ";
-    assert_eq!(read(address), Err(PasteError::PageAddress));
+    assert_eq!(read_description(address), Err(PasteError::PageAddress));
+}
+
+/// The short answer and the code of the protocol's test vector.
+const ANSWER: &str = "QGFCM3gQERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLw";
+const CODE: &str = "IQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLx-QwKgBFA";
+
+fn short_answer() -> ShortAnswer {
+    ShortAnswer::from_text(ANSWER).unwrap()
+}
+
+#[test]
+fn a_short_answer_is_read_with_the_offer_that_it_answers_below_it() {
+    let offer = fixture("chromium-offer-microphone");
+    for text in [
+        ANSWER.to_owned(),
+        format!("Here it is: {ANSWER}.\n"),
+        format!("> {}\n> {}", &ANSWER[..40], &ANSWER[40..]),
+        format!(
+            "{ANSWER}\n\nOn Monday you wrote:\n> {}\n",
+            offer.to_base64()
+        ),
+        format!(
+            "{ANSWER}\n\nOn Monday you wrote:\n{}",
+            quote(&offer.sdp, "> ")
+        ),
+    ] {
+        assert_eq!(
+            read(&text),
+            Ok(Pasted::ShortAnswer(short_answer())),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn no_description_is_taken_for_a_short_answer() {
+    for description in all() {
+        let expected = Ok(Pasted::Description(description.clone()));
+        for text in [
+            description.to_base64(),
+            wrap(&description.to_base64(), 50),
+            wrap(&description.to_base64(), 25),
+        ] {
+            assert_eq!(read(&text), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_code_belongs_into_the_page() {
+    for text in [
+        CODE.to_owned(),
+        format!("periscope: code {CODE}\n"),
+        wrap(CODE, 40),
+    ] {
+        assert_eq!(read(&text), Err(PasteError::Code), "{text}");
+        assert_eq!(read_description(&text), Err(PasteError::Code), "{text}");
+    }
+}
+
+#[test]
+fn a_short_answer_that_is_cut_off_is_reported() {
+    assert_eq!(read(&ANSWER[..49]), Err(PasteError::CutOff("answer")));
 }
 
 #[test]
 fn too_many_media_lines_are_refused() {
     let sdp = "v=0\na=setup:actpass\n".to_owned() + &"m=audio 9 RTP/SAVPF 0\n".repeat(65);
-    assert_eq!(read(&sdp), Err(PasteError::TooManyMedia(65)));
+    assert_eq!(read_description(&sdp), Err(PasteError::TooManyMedia(65)));
 }
 
 #[test]
@@ -329,6 +410,7 @@ fn errors_are_one_line_and_say_what_to_do() {
         PasteError::CutOff("SDP"),
         PasteError::TooLarge,
         PasteError::UnknownKind,
+        PasteError::Code,
     ] {
         let text = error.to_string();
         assert!(!text.contains('\n') && text.contains(": "), "{text}");
@@ -354,6 +436,9 @@ fn the_largest_hostile_texts_are_read_in_reasonable_time() {
         fill("\\"),
         fill("\u{1b}["),
         fill("}\n"),
+        fill("QGabcdef "),
+        fill("Q G "),
+        fill("I2345678\n"),
         format!("{{\"sdp\":\n{}", "}\n".repeat(100_000)),
     ] {
         let _ = read(&text[..text.len().min(MAX_PASTE)]);
@@ -402,6 +487,34 @@ fn base64_and_json_come_out_as_soon_as_they_are_complete() {
             assert_eq!(collector.deadline(), None);
         }
     }
+}
+
+#[test]
+fn a_short_answer_comes_out_as_soon_as_it_is_complete() {
+    for text in [
+        ANSWER.to_owned(),
+        format!("  {ANSWER}  "),
+        format!("Here it is: “{ANSWER}”."),
+        wrap(ANSWER, 20),
+    ] {
+        let (items, collector) = collect(&text);
+        assert_eq!(items, [Item::ShortAnswer(short_answer())], "{text}");
+        assert_eq!(collector.deadline(), None);
+    }
+}
+
+#[test]
+fn a_short_answer_ends_what_was_begun() {
+    let answer = Item::ShortAnswer(short_answer());
+    let description = fixture("firefox-answer-both");
+    let (items, _) = collect(&format!("{}{ANSWER}\n", description.sdp));
+    assert_eq!(items, [Item::Description(description), answer.clone()]);
+    let base64 = fixture("chromium-offer-data").to_base64();
+    let (items, _) = collect(&format!("{}\n{ANSWER}\n", &base64[..200]));
+    assert_eq!(
+        items,
+        [Item::Error(PasteError::CutOff("base64 text")), answer]
+    );
 }
 
 #[test]
@@ -517,7 +630,7 @@ proptest! {
     fn text_made_of_telling_pieces_is_read_or_refused(pieces in prop::collection::vec(prop_oneof![
         Just("v=0\n"), Just("{\"sdp\":\""), Just("\"}"), Just("eyJ0"), Just("\\"), Just("\n"), Just("\r\\n"),
         Just("a=setup:actpass\n"), Just("m=audio 9 RTP/SAVPF 0\n"), Just("> "), Just("\u{1b}["), Just("é"),
-        Just("{"), Just("\"type\":\"offer\","), Just("="), Just("dj0w"), Just("`"), Just("“"), Just(" "),
+        Just("{"), Just("\"type\":\"offer\","), Just("="), Just("dj0w"), Just("`"), Just("“"), Just(" "), Just("QGFCM3gQERITFBUWFxg"),
     ], 0..40)) {
         let text = pieces.concat();
         let _ = read(&text);
@@ -530,7 +643,7 @@ proptest! {
         let description = fixture(FIXTURES[which].0);
         let text = match form { 0 => description.to_base64(), 1 => description.to_json(), _ => description.sdp.clone() };
         let cut = &text[..(text.len() as f64 * at) as usize];
-        if let Ok(read) = read(cut) {
+        if let Ok(read) = read_description(cut) {
             // Nothing tells that the last lines of a plain SDP are missing.
             prop_assert!(form == 2 && description.sdp.starts_with(read.sdp.trim_end()) || read == description);
         }
