@@ -10,46 +10,53 @@ use std::str::FromStr;
 
 /// 128 random bits. Whoever knows them is let in, so the `Debug` form does not show them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret([u8; 16]);
+pub struct Secret {
+    bytes: [u8; 16],
+    /// Derived once: it is compared with the first packet of everybody who knocks.
+    id: CodeId,
+}
 
 impl Secret {
     /// Makes a new one.
     pub fn generate() -> Self {
-        Self(rand::random())
+        Self::from_bytes(rand::random())
     }
 
     /// Takes one that was made before.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        let text = STANDARD_NO_PAD.encode(derive::<3>(&bytes, "periscope/1 id"));
+        let mut id = [0; 4];
+        // Three bytes are four characters.
+        id.copy_from_slice(text.as_bytes());
+        Self {
+            bytes,
+            id: CodeId(id),
+        }
     }
 
     pub(super) fn bytes(&self) -> [u8; 16] {
-        self.0
+        self.bytes
     }
 
     /// The public name of the code, sent in the clear with every connectivity check.
     pub fn id(&self) -> CodeId {
-        let text = STANDARD_NO_PAD.encode(self.derive::<3>("periscope/1 id"));
-        let mut id = [0; 4];
-        // Three bytes are four characters.
-        id.copy_from_slice(text.as_bytes());
-        CodeId(id)
+        self.id
     }
 
     /// The bench's `ice-pwd` for those who come with this code: 32 characters of the ICE
     /// alphabet (RFC 8839, section 5.4).
     pub fn ice_pwd(&self) -> String {
-        STANDARD_NO_PAD.encode(self.derive::<24>("periscope/1 pwd"))
+        STANDARD_NO_PAD.encode(derive::<24>(&self.bytes, "periscope/1 pwd"))
     }
+}
 
-    /// HKDF-SHA256 (RFC 5869) without salt.
-    fn derive<const N: usize>(&self, info: &str) -> [u8; N] {
-        // The only thing that expand() can complain about.
-        const { assert!(N <= 255 * 32) };
-        let mut key = [0; N];
-        let _ = Hkdf::<Sha256>::new(None, &self.0).expand(info.as_bytes(), &mut key);
-        key
-    }
+/// HKDF-SHA256 (RFC 5869) without salt.
+fn derive<const N: usize>(secret: &[u8; 16], info: &str) -> [u8; N] {
+    // The only thing that expand() can complain about.
+    const { assert!(N <= 255 * 32) };
+    let mut key = [0; N];
+    let _ = Hkdf::<Sha256>::new(None, secret).expand(info.as_bytes(), &mut key);
+    key
 }
 
 impl fmt::Debug for Secret {
@@ -61,7 +68,7 @@ impl fmt::Debug for Secret {
 /// Base64url without padding.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.bytes))
     }
 }
 
@@ -72,13 +79,13 @@ impl<'de> Deserialize<'de> for Secret {
         // The text itself is a secret: it does not go into the error.
         bytes
             .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
+            .map(Self::from_bytes)
             .ok_or_else(|| serde::de::Error::custom("a secret is not 16 bytes in base64url"))
     }
 }
 
 /// The public name of a code: four characters of A–Z, a–z, 0–9, `+` and `/`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CodeId([u8; 4]);
 
 /// A text that is no [`CodeId`].
