@@ -12,6 +12,8 @@
 //! | `peer` | one browser: its pipeline, negotiation, channels |
 //! | [`signaling`] | the ways in: SDP text, console, page and WHEP server |
 //! | `net` | which addresses of this host a viewer can reach |
+//! | `identity` | certificate and codes, kept on disk |
+//! | `mdns` | the bench's name on the LAN |
 //!
 //! # Locks
 //! Every lock is held for a look-up or an exchange of values, never across a call into
@@ -30,6 +32,8 @@
 
 use std::sync::LazyLock;
 
+mod identity;
+mod mdns;
 mod media;
 mod net;
 mod peer;

@@ -182,7 +182,8 @@ pub fn verify(certificate_pem: &str, expected: &[Fingerprint]) -> Result<(), Fin
     }
 }
 
-fn certificate_der(pem: &str) -> Result<Vec<u8>, FingerprintError> {
+/// The first certificate in a PEM text (RFC 7468) in DER form.
+pub(crate) fn certificate_der(pem: &str) -> Result<Vec<u8>, FingerprintError> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
     let body = pem
