@@ -7,13 +7,10 @@
 //! one [`Publisher`], tells it when addresses change, and drops it. Without one all works but
 //! names: whatever goes wrong here is a warning.
 
-#![allow(dead_code)]
-
 use mdns_sd::{IfKind, IfPredicate, ServiceDaemon, ServiceInfo};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The port of RFC 6762.
@@ -55,12 +52,15 @@ pub(crate) enum MdnsError {
 
 /// Publishes a name until dropped.
 pub(crate) struct Publisher {
-    daemon: ServiceDaemon,
     /// With `.local`.
     name: String,
+    /// The bench's port.
     port: u16,
-    /// The thread of the daemon goes by it, too.
-    addresses: Arc<RwLock<Vec<IpAddr>>>,
+    /// The port of multicast DNS.
+    mdns_port: u16,
+    addresses: Vec<IpAddr>,
+    /// None after an error.
+    responder: Option<Responder>,
 }
 
 impl Publisher {
@@ -76,85 +76,82 @@ impl Publisher {
         port: u16,
         addresses: &[IpAddr],
     ) -> Result<Self, MdnsError> {
-        // The library would go on without a socket and say nothing.
-        try_port(mdns_port, addresses).map_err(|error| MdnsError::Port {
-            name: name.to_owned(),
-            port: mdns_port,
-            error,
-        })?;
-        let failed = |error| MdnsError::Daemon {
-            name: name.to_owned(),
-            error,
-        };
-        let publisher = Self {
-            daemon: ServiceDaemon::new_with_port(mdns_port).map_err(failed)?,
+        let mut publisher = Self {
             name: name.to_owned(),
             port,
-            addresses: Arc::new(RwLock::new(addresses.to_vec())),
+            mdns_port,
+            addresses: addresses.to_vec(),
+            responder: None,
         };
-        let chosen = publisher.addresses.clone();
-        let is_chosen = IfPredicate::new(move |interface| {
-            let chosen = chosen.read().unwrap_or_else(PoisonError::into_inner);
-            chosen.contains(&interface.ip())
-        });
-        publisher
-            .daemon
-            .disable_interface(IfKind::All)
-            .and_then(|()| {
-                publisher
-                    .daemon
-                    .enable_interface(IfKind::Predicate(is_chosen))
-            })
-            .and_then(|()| publisher.announce(addresses))
-            .map_err(failed)?;
+        publisher.respond()?;
         Ok(publisher)
     }
 
-    /// Publishes these addresses from now on. Returns at once.
-    pub(crate) fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), MdnsError> {
-        {
-            let mut chosen = self
-                .addresses
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            if *chosen == addresses {
-                return Ok(());
-            }
-            *chosen = addresses.to_vec();
+    /// Publishes these addresses from now on. Takes a few milliseconds, half a second at most.
+    pub(crate) fn set_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), MdnsError> {
+        if self.addresses == addresses && self.responder.is_some() {
+            return Ok(());
         }
-        // No further rule: the daemon goes through those that it has.
-        self.daemon
-            .enable_interface(Vec::<IfKind>::new())
-            .and_then(|()| self.announce(addresses))
-            .map_err(|error| MdnsError::Daemon {
-                name: self.name.clone(),
-                error,
-            })
+        self.addresses = addresses.to_vec();
+        self.respond()
     }
 
-    fn announce(&self, addresses: &[IpAddr]) -> mdns_sd::Result<()> {
+    fn respond(&mut self) -> Result<(), MdnsError> {
+        // First its farewell, which would take back the new announcement.
+        self.responder = None;
+        // The library would go on without a socket and say nothing.
+        try_port(self.mdns_port, &self.addresses).map_err(|error| MdnsError::Port {
+            name: self.name.clone(),
+            port: self.mdns_port,
+            error,
+        })?;
+        let started = self
+            .service()
+            .and_then(|service| Responder::start(self.mdns_port, service, self.addresses.clone()));
+        self.responder = Some(started.map_err(|error| MdnsError::Daemon {
+            name: self.name.clone(),
+            error,
+        })?);
+        Ok(())
+    }
+
+    fn service(&self) -> mdns_sd::Result<ServiceInfo> {
         let host = self.name.strip_suffix(".local").unwrap_or(&self.name);
-        // Two benches of one user have one name, and their ports in common with nobody.
+        // Two benches of one user have one name, but not one port.
         let instance = format!("{host}-{}", self.port);
-        let mut service = ServiceInfo::new(
-            SERVICE,
-            &instance,
-            &format!("{}.", self.name),
-            addresses,
-            self.port,
-            None,
-        )?;
+        let addresses = self.addresses.as_slice();
+        let name = format!("{}.", self.name);
+        let mut service = ServiceInfo::new(SERVICE, &instance, &name, addresses, self.port, None)?;
         // The name is made from a certificate: whoever else has it is the same bench. And a bench
         // that were given another name could not be found by it.
         service.set_requires_probe(false);
-        self.daemon.register(service)
+        Ok(service)
     }
 }
 
-/// Takes the name back and ends the daemon's thread.
-impl Drop for Publisher {
+/// The library's thread and sockets, for one set of addresses: when an interface gets another
+/// address, a running one would go on with the old one for seconds, and be unheard.
+struct Responder(ServiceDaemon);
+
+impl Responder {
+    fn start(
+        mdns_port: u16,
+        service: ServiceInfo,
+        addresses: Vec<IpAddr>,
+    ) -> mdns_sd::Result<Self> {
+        let responder = Self(ServiceDaemon::new_with_port(mdns_port)?);
+        let is_chosen = IfPredicate::new(move |interface| addresses.contains(&interface.ip()));
+        responder.0.disable_interface(IfKind::All)?;
+        responder.0.enable_interface(IfKind::Predicate(is_chosen))?;
+        responder.0.register(service)?;
+        Ok(responder)
+    }
+}
+
+/// Takes the name back and ends the thread.
+impl Drop for Responder {
     fn drop(&mut self) {
-        if let Ok(done) = self.daemon.shutdown() {
+        if let Ok(done) = self.0.shutdown() {
             let _ = done.recv_timeout(FAREWELL);
         }
     }
@@ -271,7 +268,7 @@ mod tests {
     fn a_new_address_is_published_in_place_of_the_old_one() {
         let port = free_port();
         let name = "periscope-00000002.local";
-        let publisher = Publisher::start_on(port, name, 8080, &[LOOPBACK, OTHER]).unwrap();
+        let mut publisher = Publisher::start_on(port, name, 8080, &[LOOPBACK, OTHER]).unwrap();
         let resolver = Resolver::new(port);
         let both = HashSet::from([LOOPBACK, OTHER]);
         assert_eq!(resolver.resolve(name, |known| *known == both), both);
@@ -310,7 +307,7 @@ mod tests {
         let port = free_port();
         let name = "periscope-00000004.local";
         // In the network of the loopback interface, but not its address.
-        let publisher = Publisher::start_on(port, name, 8080, &[OTHER]).unwrap();
+        let mut publisher = Publisher::start_on(port, name, 8080, &[OTHER]).unwrap();
         let resolver = Resolver::new(port);
         let known = resolver.resolve_within(500, name, |known| !known.is_empty());
         assert_eq!(known, HashSet::new());

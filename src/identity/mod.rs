@@ -3,11 +3,9 @@
 //!
 //! In comes where to keep them; out come the certificate as `webrtcbin` wants it, the fingerprint
 //! that codes carry, the bench's name on the LAN, and the register of codes. The element opens
-//! one [`Identity`] when it starts. All is in one file ([`file`]), which several benches of one
+//! one [`Identity`] when it starts. All is in one file (`file`), which several benches of one
 //! user share: each change is made to what the file says at that moment, under a lock, so none
 //! undoes another's.
-
-#![allow(dead_code)]
 
 mod certificate;
 mod file;

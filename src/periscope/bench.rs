@@ -297,7 +297,7 @@ impl Bench {
     /// This host has other addresses than before. Viewers come to them by the old code too,
     /// if they find the bench by its name; who copies a code now gets the new ones.
     fn moved(&self, addresses: &[IpAddr]) {
-        if let Some(publisher) = &*lock(&self.publisher)
+        if let Some(publisher) = &mut *lock(&self.publisher)
             && let Err(error) = publisher.set_addresses(addresses)
         {
             gst::warning!(crate::CAT, "the new addresses are not published: {error}");
@@ -388,6 +388,19 @@ impl Bench {
             .into_iter()
             .find(|issued| issued.id == id)
             .map(|issued| issued.text)
+    }
+
+    /// What the UDP port has received, for a program.
+    pub(super) fn port_statistics(&self) -> Option<gst::Structure> {
+        let counters = self.door.port()?.counters();
+        let mut structure = gst::Structure::builder("periscope-port")
+            .field("guests", counters.guests as u64)
+            .field("delivered", counters.delivered)
+            .field("answered", counters.replied);
+        for (reason, count) in counters.dropped() {
+            structure = structure.field(reason, count);
+        }
+        Some(structure.build())
     }
 
     /// All codes, for a program.

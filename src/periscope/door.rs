@@ -63,8 +63,13 @@ impl Door {
                 bytes: identity.fingerprint().to_vec(),
             },
         });
+        let mut codes = identity.codes();
+        if codes.next_expiry().is_some_and(|at| at <= now) {
+            // That they stay in the file harms nobody.
+            let _ = identity.change_codes(&mut codes, |codes| codes.forget_expired(now));
+        }
         let door = Self {
-            codes: Mutex::new(identity.codes()),
+            codes: Mutex::new(codes),
             identity,
             certificate,
             port: None,
@@ -91,7 +96,12 @@ impl Door {
             let port = match settings.ice() {
                 IceMode::Full => None,
                 IceMode::Auto | IceMode::Lite => {
-                    match Port::open(number, addresses.clone(), Limits::default(), on_knock.clone()) {
+                    match Port::open(
+                        number,
+                        addresses.clone(),
+                        Limits::default(),
+                        on_knock.clone(),
+                    ) {
                         Ok(port) => Some(port),
                         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                             taken = Some(anyhow::anyhow!(

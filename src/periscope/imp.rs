@@ -340,7 +340,9 @@ fn properties() -> Vec<glib::ParamSpec> {
             .nick("Statistics")
             .blurb(
                 "State and statistics of each peer (field peers: as list-peers gives them), \
-                 the running encoders (field encoders), and messages dropped because the \
+                 the running encoders (field encoders), what came to the UDP port (field port: \
+                 peers that are there, packets delivered, checks answered, and for each reason \
+                 how many were turned away), and messages dropped because the \
                  bench sends faster than can be handed out (field messages-dropped)",
             )
             .read_only()
@@ -662,7 +664,9 @@ impl Periscope {
                 })
                 .collect::<Vec<_>>()
         });
+        let port = self.bench().and_then(|bench| bench.port_statistics());
         gst::Structure::builder("periscope-stats")
+            .field_if_some("port", port)
             .field(
                 "peers",
                 gst::Array::new(peers.into_iter().map(|peer| peer.to_send_value())),

@@ -2,8 +2,6 @@
 //!
 //! The console and the identity file call it. Pure: takes the time as an argument, keeps nothing.
 
-#![allow(dead_code)]
-
 use super::code::{Code, CodeId, Rights, Secret};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -2,8 +2,6 @@
 //!
 //! Pure but for [`write_label`], which makes a new file.
 
-#![allow(dead_code)]
-
 use qrcode::types::QrError as EncodeError;
 use qrcode::{Color, EcLevel, QrCode};
 use std::fmt::Write as _;
@@ -133,14 +131,16 @@ fn svg(label: &Label<'_>) -> Result<String, QrError> {
     // Monospaced characters are about 0.6 times as wide as they are high.
     let columns = 26;
     let size = (width - 2 * PAPER_MARGIN) as f64 / (columns as f64 * 0.6);
-    let code: Vec<char> = label.code.chars().collect();
+    let lines = |text: &str, weight| -> Vec<(String, &str)> {
+        let characters: Vec<char> = text.chars().collect();
+        characters
+            .chunks(columns)
+            .map(|line| (escape(&String::from_iter(line)), weight))
+            .collect()
+    };
     let mut texts = String::new();
     let mut y = width as f64 + size;
-    let name = std::iter::once((escape(label.name), "bold"));
-    let lines = code
-        .chunks(columns)
-        .map(|line| (escape(&String::from_iter(line)), "normal"));
-    for (text, weight) in name.chain(lines) {
+    for (text, weight) in [lines(label.name, "bold"), lines(label.code, "normal")].concat() {
         let x = width as f64 / 2.0;
         let _ = writeln!(
             texts,
@@ -370,6 +370,16 @@ mod tests {
             }
         };
         assert_eq!(scan(width * 4, width * 4, brightness), url());
+    }
+
+    #[test]
+    fn a_long_name_is_broken_over_lines() {
+        let long = Label {
+            name: &"long ".repeat(12),
+            ..label("x")
+        };
+        let drawn = svg(&long).unwrap();
+        assert_eq!(drawn.matches("font-weight=\"bold\"").count(), 3);
     }
 
     #[test]

@@ -115,12 +115,7 @@ impl Desk {
 
     /// Takes an address from whoever is not heard there any more; not from anybody else, or
     /// one guest could cut off another by a forged sender.
-    fn claim(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        visitor: &Visitor,
-    ) -> Result<(), Reason> {
+    fn claim(&mut self, now: Instant, remote: SocketAddr, visitor: &Visitor) -> Result<(), Reason> {
         let Some(holder) = self.addresses.get(&remote) else {
             return Ok(());
         };
@@ -194,4 +189,3 @@ impl Desk {
         }
     }
 }
-

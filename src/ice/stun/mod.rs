@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use stun_types::attribute::{
-    AttributeStaticType as _, AttributeType, ErrorCode, MessageIntegrity,
-    MessageIntegritySha256, Username, XorMappedAddress,
+    AttributeStaticType as _, AttributeType, ErrorCode, MessageIntegrity, MessageIntegritySha256,
+    Username, XorMappedAddress,
 };
 use stun_types::message::{
     BINDING, IntegrityAlgorithm, IntegrityKey, Message, MessageClass, MessageHeader, MessageWrite,

@@ -302,7 +302,10 @@ fn is_command(line: &str) -> bool {
         .next()
         .unwrap_or_default()
         .to_ascii_lowercase();
-    matches!(word.as_str(), "offer" | "peers" | "drop" | "help")
+    matches!(
+        word.as_str(),
+        "offer" | "peers" | "drop" | "help" | "code" | "codes" | "revoke" | "qr"
+    )
 }
 
 fn push_line(text: &mut String, line: &str) {
