@@ -1,8 +1,9 @@
 /**
  * One RTCPeerConnection with a bench, from its first description to its end, whichever side made the offer.
  *
- * Who calls what: the page-offers role is `makeOffer` then `takeAnswer`; the page-answers role is `makeAnswer`. From
- * then on the bench offers its media over the control channel. `onUp` is called once, `onDown` at most once and last.
+ * Who calls what: the page-offers role is `makeOffer` then `takeAnswer`; the page-answers role is `makeAnswer`; a page
+ * that knows enough of the bench to write its answer itself calls `meet`. From then on the bench offers its media over
+ * the control channel. `onUp` is called once, `onDown` at most once and last.
  */
 
 import { codecNames, parse, type FromPage, type Welcome } from './control';
@@ -33,13 +34,16 @@ export interface ConnectionEvents {
   onData(label: string, payload: Payload): void;
   /** Something that the bench wants a person to read. */
   onRemark(text: string): void;
+  /** The bench does not answer for the moment, or answers again. */
+  onQuiet(isQuiet: boolean): void;
 }
 
 /** From encrypted to the control channel takes milliseconds. */
 const ENCRYPTED = 8_000;
-const DISCONNECTED_FOR = 4_000;
-const PERSON = 15 * 60_000;
-const TICK = 500;
+/** For a bench that answers no pings: the browser itself says sooner or later what became of the path. */
+const DISCONNECTED_FOR = 15_000;
+export const PERSON = 15 * 60_000;
+const TICK = 250;
 
 export class Connection {
   readonly pc: RTCPeerConnection;
@@ -49,7 +53,9 @@ export class Connection {
 
   private phase: 'building' | 'up' | 'over' = 'building';
   private readonly control: RTCDataChannel;
-  private readonly pulse = new Pulse(performance.now());
+  /** From the welcome on: only a bench that speaks this protocol answers pings; another one may be silent for ever. */
+  private pulse: Pulse | null = null;
+  private saidQuiet = false;
   private readonly streams = new WeakMap<MediaStreamTrack, MediaStream>();
   /** Data that came before the connection was up as a whole; an instrument may be faster than the control channel. */
   private early: [label: string, payload: Payload][] = [];
@@ -57,6 +63,7 @@ export class Connection {
   private ticker: ReturnType<typeof setInterval> | null = null;
   private disconnected: ReturnType<typeof setTimeout> | null = null;
   private limit: ReturnType<typeof setTimeout> | null = null;
+  private deadline = Infinity;
   private stopChecking: (() => void) | null = null;
 
   constructor(certificate: RTCCertificate, private readonly events: ConnectionEvents) {
@@ -80,7 +87,29 @@ export class Connection {
 
   /** Of the last ping, in milliseconds. */
   get roundTrip(): number | null {
-    return this.pulse.roundTrip;
+    return this.pulse?.roundTrip ?? null;
+  }
+
+  get isQuiet(): boolean {
+    return this.saidQuiet;
+  }
+
+  /** There is a reason to doubt that the path still holds: ask now, and believe silence sooner. */
+  doubt(): void {
+    if (this.phase !== 'up') return;
+    this.pulse?.doubt(performance.now());
+    this.tick();
+  }
+
+  /**
+   * Makes an offer that goes nowhere, and takes the answer that `answerTo` writes to it. The browser need not find its
+   * candidates first: a bench that answers every check needs none of them.
+   */
+  async meet(answerTo: (offer: string) => string, limit: number, cause: Cause = { kind: 'no-path' }): Promise<void> {
+    const offer = await this.pc.createOffer();
+    const answer = answerTo(offer.sdp ?? '');
+    await Promise.all([this.pc.setLocalDescription(offer), this.pc.setRemoteDescription({ type: 'answer', sdp: answer })]);
+    this.comeUpWithin(limit, cause);
   }
 
   /** A data-only offer with all its candidates. */
@@ -128,10 +157,11 @@ export class Connection {
     if (state === 'connected') {
       this.rise();
       // Nobody is on the way any more. A bench that does not like our certificate says nothing, it is only gone.
-      if (this.phase === 'building') this.comeUpWithin(ENCRYPTED, { kind: 'lost' });
+      if (this.phase === 'building') this.comeUpWithin(Math.min(ENCRYPTED, this.deadline - performance.now()), { kind: 'lost' });
     } else if (state === 'disconnected' && this.phase === 'up') {
       // Often a moment of bad Wi-Fi; only a longer one is the end.
       this.disconnected ??= setTimeout(() => this.end({ kind: 'lost' }), DISCONNECTED_FOR);
+      this.doubt();
     } else if (state === 'failed') {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
@@ -186,6 +216,7 @@ export class Connection {
   private comeUpWithin(limit: number, cause: Cause): void {
     if (this.phase !== 'building') return;
     if (this.limit !== null) clearTimeout(this.limit);
+    this.deadline = performance.now() + limit;
     this.limit = setTimeout(() => this.end(cause), limit);
     this.encryption()?.addEventListener('statechange', () => this.encryptionChanged());
   }
@@ -261,7 +292,7 @@ export class Connection {
     switch (message.type) {
       case 'welcome':
         this.welcome = message;
-        // Only a bench that speaks this protocol answers pings; another one may be silent for ever.
+        this.pulse ??= new Pulse(performance.now());
         this.ticker ??= setInterval(() => this.tick(), TICK);
         if (this.phase === 'up') this.events.onChange();
         break;
@@ -270,7 +301,8 @@ export class Connection {
         this.negotiation = this.negotiation.then(() => this.renegotiate(message.id, message.sdp));
         break;
       case 'pong':
-        this.pulse.pong(message.t, performance.now());
+        this.pulse?.pong(message.t, performance.now());
+        this.tellQuiet(false);
         break;
       case 'error':
         if (message.text !== '') this.events.onRemark(message.text);
@@ -296,9 +328,16 @@ export class Connection {
 
   private tick(): void {
     const now = performance.now();
-    const what = this.pulse.tick(now);
-    if (what === 'gone') this.end({ kind: 'silent' });
-    else if (what === 'ping') this.say({ type: 'ping', t: now });
+    const what = this.pulse?.tick(now);
+    if (what === 'gone') return this.end({ kind: 'silent' });
+    if (what === 'ping') this.say({ type: 'ping', t: now });
+    this.tellQuiet(this.pulse?.isQuiet(now) ?? false);
+  }
+
+  private tellQuiet(isQuiet: boolean): void {
+    if (isQuiet === this.saidQuiet || this.phase !== 'up') return;
+    this.saidQuiet = isQuiet;
+    this.events.onQuiet(isQuiet);
   }
 
   // ---- Instruments --------------------------------------------------------------------------------------------

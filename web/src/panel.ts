@@ -5,7 +5,7 @@
 import { element } from './dom';
 
 /** What #code-out holds: nothing yet, this page's offer, or its answer to the bench's offer. */
-export type Outgoing = { role: 'none' | 'preparing' } | { role: 'offer' | 'answer'; code: string };
+export type Outgoing = { role: 'none' | 'preparing' } | { role: 'offer' | 'answer' | 'short-answer'; code: string };
 
 const TEXTS = {
   offer: {
@@ -21,6 +21,14 @@ const TEXTS = {
     outHelp: 'Copy it and paste it into the bench’s console, the terminal that printed the offer. Take your time: this page keeps trying for 15 minutes.',
     inTitle: 'The bench’s offer is in',
     inHelp: 'Nothing more to do here. To start anew, paste another offer or address.',
+    outBadge: '2',
+    inBadge: '✓',
+  },
+  'short-answer': {
+    outTitle: 'Carry this short answer to the bench',
+    outHelp: 'These 50 characters are all that the bench needs. Paste or type them into its console, the terminal that printed the offer. Take your time: they stay good for 15 minutes.',
+    inTitle: 'The bench’s offer is in',
+    inHelp: 'Nothing more to do here. To start anew, paste a code, another offer or an address.',
     outBadge: '2',
     inBadge: '✓',
   },
@@ -54,14 +62,14 @@ export class ConnectPanel {
 
   showOutgoing(outgoing: Outgoing): void {
     const code = 'code' in outgoing ? outgoing.code : '';
-    const role = outgoing.role === 'answer' ? 'answer' : 'offer';
+    const role = outgoing.role === 'answer' || outgoing.role === 'short-answer' ? outgoing.role : 'offer';
     if (this.output.value !== code) {
       this.output.value = code;
       this.copied.textContent = '';
     }
     this.output.placeholder = outgoing.role === 'preparing' ? 'Preparing the code …' : '';
     this.copy.disabled = code === '';
-    this.steps.dataset['role'] = role;
+    this.steps.dataset['role'] = role === 'offer' ? 'offer' : 'answer';
     const texts = TEXTS[role];
     element('out-title').textContent = texts.outTitle;
     element('out-help').textContent = texts.outHelp;

@@ -109,6 +109,7 @@ beforeEach(() => {
     onChange: () => said.push('change'),
     onData: (label, payload) => said.push(`${label}: ${String(payload)}`),
     onRemark: (text) => said.push(text),
+    onQuiet: (isQuiet) => said.push(isQuiet ? 'quiet' : 'answers'),
   };
   connection = new Connection({} as RTCCertificate, events);
   pc = FakePeerConnection.last;
