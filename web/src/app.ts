@@ -11,6 +11,7 @@ import { Connection, PERSON } from './connection';
 import { keyOf, read, write, type Description } from './description';
 import type { Face } from './face';
 import { Keeper } from './keeper';
+import { linkTo } from './link';
 import { OwnOffer } from './ownoffer';
 import * as sdp from './sdp';
 import * as say from './sentences';
@@ -32,7 +33,10 @@ export class App {
 
   constructor(private readonly face: Face) {
     this.keeper = new Keeper(face, {
-      onChange: () => this.showCode(),
+      onChange: () => {
+        this.showCode();
+        this.showLink();
+      },
       onUp: () => this.connected(),
       onFail: () => {
         this.showCode();
@@ -77,6 +81,13 @@ export class App {
       .then(() => this.takeNow(text))
       .catch((error: unknown) => console.warn('periscope: nothing came of what was pasted', error));
     return this.taking;
+  }
+
+  /** What the camera read. False if it leads to no bench. */
+  takeScanned(text: string): boolean {
+    if (read(text).kind === 'unreadable') return false;
+    void this.take(text);
+    return true;
   }
 
   private async takeNow(text: string): Promise<void> {
@@ -126,6 +137,11 @@ export class App {
   /** The person is back, or the network is. */
   hurry(): void {
     this.keeper.hurry();
+  }
+
+  /** The picture stands still although its packets come. */
+  refreshConnection(): void {
+    this.keeper.refreshConnection();
   }
 
   /** The boxes were opened while something runs. */
@@ -240,10 +256,18 @@ export class App {
     }
   }
 
+  private showLink(): void {
+    const { home, running } = this.keeper;
+    if (home === null) return this.face.showLink(null);
+    const rights = home.kind === 'code' ? home.code.rights : (running?.connection.welcome?.rights ?? null);
+    this.face.showLink({ link: linkTo(home, this.origin), rights });
+  }
+
   private connected(): void {
     this.own.discard();
     this.face.clearInput();
     this.lastPaste = '';
     this.showCode();
+    this.showLink();
   }
 }

@@ -6,7 +6,7 @@
  * the control channel. `onUp` is called once, `onDown` at most once and last.
  */
 
-import { codecNames, parse, type FromPage, type Welcome } from './control';
+import { codecNames, parse, VERSION, type FromPage, type Welcome } from './control';
 import { Instrument, PROTOCOL } from './instrument';
 import type { Payload } from './chunks';
 import { keepChecking } from './patience';
@@ -273,7 +273,7 @@ export class Connection {
 
   private controlOpened(): void {
     const codecs = ['video', 'audio'].flatMap((kind) => RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []);
-    this.say({ type: 'hello', version: 1, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
+    this.say({ type: 'hello', version: VERSION, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
     this.rise();
   }
 

@@ -344,8 +344,9 @@ export class Keeper {
     const connection = this.silenceShown ? null : (this.running?.connection ?? null);
     this.face.showMedia(connection);
     if (connection === null) return;
+    this.events.onChange();
     const { welcome } = connection;
-    const sentence = say.connected(welcome?.name ?? '', welcome?.peer ?? null);
+    const sentence = [say.connected(welcome?.name ?? '', welcome?.peer ?? null), say.otherVersion(welcome?.version ?? null)].filter(Boolean).join(' ');
     const missing = (welcome?.streams ?? []).filter((stream) => stream.mid === null).map((stream) => stream.name);
     clearTimeout(this.missing);
     if (missing.length === 0) {

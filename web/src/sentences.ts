@@ -3,6 +3,7 @@
  */
 
 import type { Cause } from './connection';
+import { VERSION } from './control';
 import { hostName, type CodeTrouble } from './code';
 import type { Pasted } from './description';
 import type { Home } from './ways';
@@ -119,6 +120,12 @@ export function refused(error: WhepError, base: string): string {
 export function connected(name: string, peer: number | null): string {
   const to = name === '' ? 'the bench' : name;
   return peer === null ? `Connected to ${to}.` : `Connected to ${to}, as peer ${peer}.`;
+}
+
+/** A bench that speaks another version of the protocol may do more, or less, than this page knows. */
+export function otherVersion(version: number | null): string {
+  if (version === null || version === VERSION) return '';
+  return `It speaks version ${version} of the protocol and this page version ${VERSION}: something may be missing. The page that the bench serves itself fits.`;
 }
 
 export function notSent(names: string[]): string {

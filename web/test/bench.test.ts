@@ -3,14 +3,11 @@ import { test } from 'node:test';
 import { answerOf, benchOf, benchOfOffer } from '../src/bench';
 import { parseCode, type Code } from '../src/code';
 import { fingerprintOf } from '../src/sdp';
-import { FINGERPRINT, OFFER } from './samples';
+import { FINGERPRINT, OFFER, PAGE_OFFER } from './samples';
 
 const code = parseCode('IQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLx-QwKgBFA') as Code;
 const own = fingerprintOf(OFFER)!;
 const LITE = OFFER.replace('a=mid:0\r', 'a=mid:data0.k3Zx\r').replace('t=0 0', 't=0 0\r\na=ice-lite').replace(/a=candidate:2.*\r\n/, '');
-
-/** A browser's own offer, with what matters at the places where Chromium and Firefox put it. */
-const PAGE_OFFER = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=fingerprint:${FINGERPRINT}`, 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'a=mid:7', 'a=setup:actpass', ''].join('\r\n');
 
 test('the answer that a code stands for is written out', () => {
   assert.equal(
