@@ -11,20 +11,13 @@ import { Instrument, PROTOCOL } from './instrument';
 import type { Payload } from './chunks';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
-import { letBenchBegin, withoutCandidates, withStereo } from './sdp';
+import { gathered, mediaOf, setAnswer, type Media } from './negotiation';
+import { letBenchBegin, withoutCandidates } from './sdp';
 
 /** Why a connection ended. `no-path`: it never came up although both descriptions were there. */
 export type Cause =
   | { kind: 'no-path' | 'never-taken' | 'wrong-certificate' | 'lost' | 'silent' | 'closed' }
   | { kind: 'bye'; text: string };
-
-export interface Media {
-  mid: string;
-  kind: 'video' | 'audio';
-  /** Each track has a stream of its own: tracks in one stream would wait for each other to keep lips in step. */
-  stream: MediaStream;
-  receiver: RTCRtpReceiver;
-}
 
 export interface ConnectionEvents {
   onUp(): void;
@@ -115,7 +108,7 @@ export class Connection {
   /** A data-only offer with all its candidates. */
   async makeOffer(gatherFor: number): Promise<string> {
     await this.pc.setLocalDescription(await this.pc.createOffer());
-    return this.gathered(gatherFor);
+    return gathered(this.pc, gatherFor);
   }
 
   /** Takes the bench's answer; from here the connection has `limit` milliseconds to come up. */
@@ -132,7 +125,7 @@ export class Connection {
     const { sdp, candidates } = withoutCandidates(letBenchBegin(offer));
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
     await this.setAnswer(offer);
-    const answer = await this.gathered(gatherFor);
+    const answer = await gathered(this.pc, gatherFor);
     this.stopChecking = keepChecking(this.pc, candidates);
     this.comeUpWithin(PERSON, { kind: 'never-taken' });
     return answer;
@@ -224,48 +217,8 @@ export class Connection {
   // ---- Descriptions -------------------------------------------------------------------------------------------
 
   private async setAnswer(offer: string): Promise<void> {
-    const answer = await this.pc.createAnswer();
-    const stereo = withStereo(answer.sdp ?? '', offer);
-    try {
-      await this.pc.setLocalDescription({ type: 'answer', sdp: stereo });
-    } catch {
-      // Browsers allow fewer and fewer changes to their own descriptions. Mono is better than nothing.
-      await this.pc.setLocalDescription(answer);
-    }
-    this.refreshMedia();
-  }
-
-  /** The local description, once the browser has found all its candidates or `limit` milliseconds have passed. */
-  private gathered(limit: number): Promise<string> {
-    const { pc } = this;
-    const text = (): string => pc.localDescription?.sdp ?? '';
-    if (pc.iceGatheringState === 'complete') return Promise.resolve(text());
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        pc.removeEventListener('icegatheringstatechange', check);
-        resolve(text());
-      };
-      const check = (): void => {
-        if (pc.iceGatheringState === 'complete') done();
-      };
-      const timer = setTimeout(done, limit);
-      pc.addEventListener('icegatheringstatechange', check);
-    });
-  }
-
-  private refreshMedia(): void {
-    const media: Media[] = [];
-    for (const { mid, receiver, currentDirection } of this.pc.getTransceivers()) {
-      if (mid === null || (currentDirection !== 'recvonly' && currentDirection !== 'sendrecv')) continue;
-      const { track } = receiver;
-      let stream = this.streams.get(track);
-      if (stream === undefined) this.streams.set(track, (stream = new MediaStream([track])));
-      // Show each frame as soon as it is whole. Never for sound: it would stutter.
-      if (track.kind === 'video' && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
-      media.push({ mid, kind: track.kind === 'video' ? 'video' : 'audio', stream, receiver });
-    }
-    this.media = media;
+    await setAnswer(this.pc, offer);
+    this.media = mediaOf(this.pc, this.streams);
     if (this.phase === 'up') this.events.onChange();
   }
 

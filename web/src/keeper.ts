@@ -9,6 +9,7 @@ import { Connection, type Cause } from './connection';
 import type { Face } from './face';
 import { Retry } from './retry';
 import * as say from './sentences';
+import { Teller } from './teller';
 import { close, open, wayTo, type Home, type Pace, type Session } from './ways';
 import { WhepError } from './whep';
 
@@ -29,10 +30,8 @@ export interface KeeperEvents {
 
 /** A silence that is over sooner is not worth a word. */
 const SILENCE_SHOWN = 1_000;
+/** Out of sight a try that took so long is followed by the next one without a wait. */
 const UNSEEN_PACE = 5_000;
-/** How long the bench may take to offer its streams before the page mentions those that are missing. */
-const STREAMS_MISSING = 3_000;
-
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -45,12 +44,14 @@ export class Keeper {
   /** The silence of the running connection is shown as a lost connection. */
   private silenceShown = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
-  private missing: ReturnType<typeof setTimeout> | undefined;
+
+  private readonly teller: Teller;
 
   constructor(
     private readonly face: Face,
     private readonly events: KeeperEvents,
   ) {
+    this.teller = new Teller(face);
     face.status.onAgain(() => this.again());
   }
 
@@ -62,14 +63,11 @@ export class Keeper {
 
   connectTo(home: Home): void {
     this.retry.forget();
-    const sentence = home.kind === 'code' ? 'Connecting to the bench …' : `Connecting to ${say.host(home.address.base)} …`;
     if (this.running === null) {
       this.home = home;
-      this.face.status.show('connecting', sentence);
-      this.face.showStage(true);
-      this.face.stageText('Connecting …');
+      this.teller.connecting(home);
     } else {
-      this.face.status.notice(sentence);
+      this.teller.remark(say.connectingTo(home));
     }
     void this.begin(home, 'asked', 'first');
     this.events.onChange();
@@ -87,7 +85,7 @@ export class Keeper {
   again(): void {
     if (this.home === null) return;
     if (this.running !== null) return this.tryAgain('quiet');
-    if (this.face.status.state === 'reconnecting' || this.retry.isWaiting) return this.tryAgain('lost');
+    if (this.teller.isReconnecting || this.retry.isWaiting) return this.tryAgain('lost');
     this.connectTo(this.home);
   }
 
@@ -119,7 +117,7 @@ export class Keeper {
 
   /** Something did not work. It ends nothing that runs or is still being tried. */
   complain(sentence: string): void {
-    if (this.isBusy) this.face.status.notice(sentence);
+    if (this.isBusy) this.teller.remark(sentence);
     else this.fail(sentence);
   }
 
@@ -137,7 +135,7 @@ export class Keeper {
       return this.connectionWith(await this.prepareCertificate());
     } catch (error) {
       // A browser may have the name and still forbid the thing.
-      this.face.status.show('failed', say.NO_WEBRTC);
+      this.teller.failed(say.NO_WEBRTC, null);
       throw error;
     }
   }
@@ -147,10 +145,12 @@ export class Keeper {
       onUp: () => this.up(connection),
       onDown: (cause) => this.down(connection, cause),
       onChange: () => {
-        if (connection === this.running?.connection) this.refresh();
+        if (connection !== this.running?.connection || this.silenceShown) return;
+        this.teller.running(connection);
+        this.events.onChange();
       },
       onData: (label, payload) => this.face.data(label, payload),
-      onRemark: (text) => this.face.status.notice(text),
+      onRemark: (text) => this.teller.remark(text),
       onQuiet: (isQuiet) => {
         if (connection !== this.running?.connection) return;
         if (isQuiet) this.fellSilent(this.running);
@@ -179,7 +179,7 @@ export class Keeper {
     this.retry.stop();
     const { home } = this;
     if (home === null) return;
-    this.count(0);
+    this.teller.count(0);
     void this.begin(home, reason, document.visibilityState === 'visible' ? 'again' : 'unseen');
   }
 
@@ -199,16 +199,14 @@ export class Keeper {
     this.forgetSilence();
     if (before !== null) {
       // The last picture stays in sight until the new connection has one.
-      this.face.showMedia(null);
+      this.teller.showMedia(null);
       close(before, 'the page opened another session');
     }
     this.retry.forget();
     this.home = way.kind === 'paste' ? null : way.home;
     this.upSince = performance.now();
     this.events.onUp();
-    this.face.showStage(true);
-    this.face.status.show('connected', say.connected('', null));
-    this.refresh();
+    this.teller.connected(connection);
   }
 
   private down(connection: Connection, cause: Cause): void {
@@ -229,11 +227,11 @@ export class Keeper {
     const sentence = say.notReached(way.home, why);
     const isFinal = say.isFinal(why);
     if (this.running !== null) {
-      if (attempt.reason === 'asked') this.face.status.notice(sentence);
+      if (attempt.reason === 'asked') this.teller.remark(sentence);
       if (this.running.connection.isQuiet && (attempt.reason === 'asked' || !isFinal)) this.waitToRetry(attempt);
     } else if (isFinal) {
       this.fail(sentence);
-    } else if (this.face.status.state === 'reconnecting' || this.comesBack(way.home, why)) {
+    } else if (this.teller.isReconnecting || this.comesBack(way.home, why)) {
       this.waitToRetry(attempt, sentence);
     } else {
       this.fail(sentence);
@@ -250,9 +248,10 @@ export class Keeper {
     close(session);
     this.running = null;
     this.forgetSilence();
-    this.refresh();
+    this.teller.showMedia(null);
     const { attempt } = this;
     if (attempt?.way.kind === 'paste' || attempt?.reason === 'asked') {
+      this.home = attempt.way.kind === 'paste' ? null : attempt.way.home;
       this.showAttempt(attempt.way.kind === 'paste' && attempt.way.answer !== null ? say.CARRY_ANSWER : 'Connecting to the bench …');
     } else if (session.way.kind !== 'paste' && cause.kind !== 'bye') {
       this.showReconnecting();
@@ -270,7 +269,6 @@ export class Keeper {
     this.silence = setTimeout(() => {
       this.silenceShown = true;
       this.showReconnecting();
-      this.refresh();
     }, SILENCE_SHOWN);
     if (session.way.kind !== 'paste' && this.attempt === null) this.tryAgain('quiet');
   }
@@ -280,9 +278,7 @@ export class Keeper {
     this.retry.forget();
     const wasShown = this.silenceShown;
     this.forgetSilence();
-    if (!wasShown) return;
-    this.face.status.show('connected', say.connected('', null));
-    this.refresh();
+    if (wasShown && this.running !== null) this.teller.connected(this.running.connection);
   }
 
   private forgetSilence(): void {
@@ -294,67 +290,30 @@ export class Keeper {
 
   /** `sentence`: why the bench was not reached, for a page that never was connected to it. */
   private waitToRetry(before: Attempt, sentence = ''): void {
-    const { status } = this.face;
-    if (status.state === 'connecting' && before.way.kind === 'code') {
-      status.show('failed', sentence, 'Try now');
-      this.face.showStage(false);
+    if (this.teller.isFirstTry && before.way.kind === 'code') {
+      this.teller.failed(sentence, 'Try now');
       this.events.onFail();
-    } else if (status.state === 'failed') {
-      status.reword(sentence);
+    } else {
+      this.teller.stillFailing(sentence);
     }
     const reason = this.running === null ? 'lost' : 'quiet';
     // Out of sight the browser's own checks set the pace: timers may come but once a minute.
     if (before.pace === 'unseen' && performance.now() - before.begun > UNSEEN_PACE) return this.tryAgain(reason);
-    this.retry.wait((seconds) => this.count(seconds), () => this.tryAgain(reason));
-  }
-
-  /** Seconds to the next try, where it is shown that the bench is not there. */
-  private count(seconds: number): void {
-    const { status } = this.face;
-    const when = seconds > 0 ? `in ${seconds} s.` : 'now …';
-    if (status.state === 'reconnecting') status.count(when);
-    else if (status.state === 'failed') status.count(`Trying again ${when}`);
+    this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain(reason));
   }
 
   private showReconnecting(): void {
-    const canTry = this.home !== null;
-    this.face.status.show('reconnecting', canTry ? say.RECONNECTING : say.SILENT, canTry ? 'Try now' : null);
-    this.face.stageText(canTry ? 'Reconnecting …' : 'Waiting for the bench …');
-    if (this.attempt !== null) this.count(0);
+    this.teller.reconnecting(this.home !== null);
+    if (this.attempt !== null) this.teller.count(0);
   }
 
   private fail(sentence: string): void {
-    this.face.status.show('failed', sentence, this.home === null ? null : 'Try again');
-    this.face.showStage(false);
+    this.teller.failed(sentence, this.home === null ? null : 'Try again');
     this.events.onFail();
   }
 
   private showAttempt(sentence: string): void {
-    if (this.running !== null) {
-      this.face.status.notice(`${sentence} What runs goes on meanwhile.`);
-      return;
-    }
-    this.face.status.show('connecting', sentence);
-    this.face.showStage(false);
-  }
-
-  // ---- What runs ----------------------------------------------------------------------------------------------
-
-  private refresh(): void {
-    const connection = this.silenceShown ? null : (this.running?.connection ?? null);
-    this.face.showMedia(connection);
-    if (connection === null) return;
-    this.events.onChange();
-    const { welcome } = connection;
-    const sentence = [say.connected(welcome?.name ?? '', welcome?.peer ?? null), say.otherVersion(welcome?.version ?? null)].filter(Boolean).join(' ');
-    const missing = (welcome?.streams ?? []).filter((stream) => stream.mid === null).map((stream) => stream.name);
-    clearTimeout(this.missing);
-    if (missing.length === 0) {
-      this.face.status.reword(sentence);
-      return;
-    }
-    this.missing = setTimeout(() => {
-      if (connection === this.running?.connection) this.face.status.reword(`${sentence} ${say.notSent(missing)}`);
-    }, STREAMS_MISSING);
+    if (this.running === null) this.teller.carrying(sentence);
+    else this.teller.remark(`${sentence} What runs goes on meanwhile.`);
   }
 }

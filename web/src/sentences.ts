@@ -3,7 +3,7 @@
  */
 
 import type { Cause } from './connection';
-import { VERSION } from './control';
+import { VERSION, type Welcome } from './control';
 import { hostName, type CodeTrouble } from './code';
 import type { Pasted } from './description';
 import type { Home } from './ways';
@@ -76,7 +76,7 @@ export function findsNames(userAgent: string): boolean {
 }
 
 /** An address without what everybody knows. */
-export function host(base: string): string {
+function host(base: string): string {
   return base.replace(/^https?:\/\//, '');
 }
 
@@ -117,13 +117,18 @@ export function refused(error: WhepError, base: string): string {
   }
 }
 
-export function connected(name: string, peer: number | null): string {
-  const to = name === '' ? 'the bench' : name;
-  return peer === null ? `Connected to ${to}.` : `Connected to ${to}, as peer ${peer}.`;
+export function connectingTo(home: Home): string {
+  return home.kind === 'code' ? 'Connecting to the bench …' : `Connecting to ${host(home.address.base)} …`;
+}
+
+export function connected(welcome: Welcome | null): string {
+  const to = welcome === null || welcome.name === '' ? 'the bench' : welcome.name;
+  const peer = welcome === null || welcome.peer === null ? '' : `, as peer ${welcome.peer}`;
+  return [`Connected to ${to}${peer}.`, otherVersion(welcome?.version ?? null)].join(' ').trim();
 }
 
 /** A bench that speaks another version of the protocol may do more, or less, than this page knows. */
-export function otherVersion(version: number | null): string {
+function otherVersion(version: number | null): string {
   if (version === null || version === VERSION) return '';
   return `It speaks version ${version} of the protocol and this page version ${VERSION}: something may be missing. The page that the bench serves itself fits.`;
 }
