@@ -1,74 +1,75 @@
 /**
- * What the page is doing: which connection runs, which one is being made, and what to say about it.
+ * What a person puts in and carries out: reads what was pasted, decides which way to the bench it is, and holds ready
+ * what has to go back. Keeping a connection is the keeper's business.
  *
- * There are at most three connections: `running` shows its media; `attempt` is on its way to replace it; `own` is the
- * page's own offer, waiting for an answer. A running one is given up only when another one is up: nothing that a
- * person pastes can end a session.
+ * The page's own offer waits in `own` beside everything else: nothing that a person pastes can end a session.
  */
 
-import { Connection, type Cause } from './connection';
+import { answerOf, benchOfOffer } from './bench';
+import { findCode, shortAnswer } from './code';
+import { Connection, PERSON } from './connection';
 import { keyOf, read, write, type Description } from './description';
 import type { Face } from './face';
+import { Keeper } from './keeper';
+import { linkTo } from './link';
 import { OwnOffer } from './ownoffer';
-import { Retry } from './retry';
 import * as sdp from './sdp';
 import * as say from './sentences';
-import { endSession, openSession, WhepError, type BenchAddress } from './whep';
+import type { BenchAddress } from './whep';
 
-type Way =
-  | { kind: 'whep'; address: BenchAddress; location: string | null }
-  | { kind: 'paste'; answer: string | null };
-
-interface Session {
-  connection: Connection;
-  way: Way;
-}
-
-/** How long to look for candidates: a person is slow anyway, a bench on the LAN finds us by a few. */
+/** How long to look for candidates: a person is slow anyway. */
 const GATHER_FOR_PERSON = 5_000;
-const GATHER_FOR_BENCH = 1_000;
-const COME_UP = 10_000;
 const COME_UP_AFTER_PASTE = 20_000;
-/** How long the bench may take to offer its streams before the page mentions those that are missing. */
-const STREAMS_MISSING = 3_000;
 const JUST_NOW = 5_000;
 
 export class App {
-  private running: Session | null = null;
-  private attempt: Session | null = null;
-  private turn = 0;
-  private readonly own = new OwnOffer(() => this.build(), GATHER_FOR_PERSON);
-  private certificate: Promise<RTCCertificate> | null = null;
-  /** The bench that is connected to again without anybody asking. */
-  private address: BenchAddress | null = null;
-  private readonly retry = new Retry();
-  /** Whether the first connection was given its second chance. */
-  private triedTwice = false;
+  private readonly keeper: Keeper;
+  private readonly own: OwnOffer;
   /** Pastes are taken one after the other: the event of a paste and the button behind it come close together. */
   private taking: Promise<void> = Promise.resolve();
   private lastPaste = '';
-  private upSince = -Infinity;
-  private missing: ReturnType<typeof setTimeout> | null = null;
+  /** Where the page came from, if a bench may have served it. */
+  private origin: string | null = null;
 
   constructor(private readonly face: Face) {
-    face.status.onAgain(() => this.again());
+    this.keeper = new Keeper(face, {
+      onChange: () => {
+        this.showCode();
+        this.showLink();
+      },
+      onUp: () => this.connected(),
+      onFail: () => {
+        this.showCode();
+        void this.prepare();
+      },
+      onOtherDown: (connection) => {
+        if (connection !== this.own.connection) return;
+        this.own.discard();
+        void this.prepare();
+      },
+    });
+    this.own = new OwnOffer(() => this.keeper.build(), GATHER_FOR_PERSON);
   }
 
   peerConnection(): RTCPeerConnection | null {
-    return (this.running?.connection ?? this.attempt?.connection ?? this.own.connection)?.pc ?? null;
+    return (this.keeper.running?.connection ?? this.keeper.attempt?.connection ?? this.own.connection)?.pc ?? null;
   }
 
   /** The connection whose media are shown. */
   get current(): Connection | null {
-    return this.running?.connection ?? null;
+    return this.keeper.running?.connection ?? null;
   }
 
   start(location: Location): void {
-    if (typeof RTCPeerConnection !== 'function') return this.fail(say.NO_WEBRTC);
-    const served = /^https?:$/.test(location.protocol);
+    if (typeof RTCPeerConnection !== 'function') return this.face.status.show('failed', say.NO_WEBRTC);
+    void this.keeper.prepareCertificate();
+    this.origin = /^https?:$/.test(location.protocol) ? location.origin : null;
     const key = keyOf(location.hash);
-    if (served && key !== '') return this.connectTo({ base: location.origin, key });
-    this.face.status.show('idle', served ? say.NO_KEY : 'Not connected. Two steps lead to the bench.');
+    const found = findCode(key);
+    if (found !== null) return this.keeper.connectTo({ kind: 'code', ...found });
+    if (key !== '' && this.origin !== null) return this.connectTo({ base: this.origin, key });
+    if (key !== '') void this.take(key);
+    else this.face.status.show('idle', this.origin !== null ? say.NO_KEY : 'Not connected. Paste the code that the bench printed.');
     void this.prepare();
   }
 
@@ -82,84 +83,140 @@ export class App {
     return this.taking;
   }
 
+  /** What the camera read. False if it leads to no bench. */
+  takeScanned(text: string): boolean {
+    if (read(text).kind === 'unreadable') return false;
+    void this.take(text);
+    return true;
+  }
+
   private async takeNow(text: string): Promise<void> {
+    const { keeper } = this;
     // A paste connects at once. The button that is pressed after it means the same text, or the box that was emptied
     // because it worked.
-    if (text === this.lastPaste && (this.attempt !== null || this.running !== null)) return;
+    if (text === this.lastPaste && (keeper.attempt !== null || keeper.running !== null)) return;
     if (text.trim() === '') {
-      if (this.running !== null && performance.now() - this.upSince < JUST_NOW) return;
-      if (this.running === null && this.address !== null) return this.again();
+      if (keeper.running !== null && performance.now() - keeper.upSince < JUST_NOW) return;
+      if (keeper.running === null && keeper.home !== null) return keeper.again();
     }
     const pasted = read(text);
-    if (pasted.kind === 'unreadable') return this.complain(say.unreadable(pasted.why));
-    if (pasted.kind === 'address') {
-      if (pasted.key === '') return this.complain(say.NO_KEY);
-      this.lastPaste = text;
-      this.connectTo(pasted);
-      return;
+    switch (pasted.kind) {
+      case 'unreadable':
+        return keeper.complain(say.unreadable(pasted.why));
+      case 'no-code':
+        return keeper.complain(say.noCode(pasted.why));
+      case 'code':
+        this.lastPaste = text;
+        return keeper.connectTo(pasted);
+      case 'key':
+        if (this.origin === null) return keeper.complain(say.KEY_ALONE);
+        this.lastPaste = text;
+        return this.connectTo({ base: this.origin, key: pasted.key });
+      case 'address':
+        if (pasted.key === '') return keeper.complain(say.NO_KEY);
+        this.lastPaste = text;
+        return this.connectTo(pasted);
+      case 'description':
+        if (await this.takeDescription(pasted)) this.lastPaste = text;
     }
-    if (!sdp.hasFingerprint(pasted.sdp)) return this.complain(say.NO_FINGERPRINT);
-    if (this.own.ufrag !== null && this.own.ufrag === sdp.iceUfrag(pasted.sdp)) return this.complain(say.OWN_CODE);
-    const taken = pasted.type === 'offer' ? await this.takeOffer(pasted) : await this.takeAnswer(pasted);
-    if (taken) this.lastPaste = text;
   }
 
-  /** The button that appears when there is something to try again. */
-  private again(): void {
-    const address = this.address;
-    if (address === null) return;
-    this.retry.stop();
-    if (this.face.status.state === 'reconnecting') void this.openWhep(address);
-    else this.connectTo(address);
+  private async takeDescription(pasted: Description): Promise<boolean> {
+    const isOwn = this.own.ufrag !== null && this.own.ufrag === sdp.iceUfrag(pasted.sdp);
+    if (isOwn || !sdp.hasFingerprint(pasted.sdp)) {
+      this.keeper.complain(isOwn ? say.OWN_CODE : say.NO_FINGERPRINT);
+      return false;
+    }
+    return pasted.type === 'offer' ? this.takeOffer(pasted) : this.takeAnswer(pasted);
   }
 
-  /** The person is back, or the network is: no reason to wait any longer. */
+  private connectTo({ base, key }: BenchAddress): void {
+    this.keeper.connectTo({ kind: 'whep', address: { base, key } });
+  }
+
+  /** The person is back, or the network is. */
   hurry(): void {
-    if (this.retry.isWaiting) this.again();
+    this.keeper.hurry();
+  }
+
+  /** The picture stands still although its packets come. */
+  refreshConnection(): void {
+    this.keeper.refreshConnection();
   }
 
   /** The boxes were opened while something runs. */
   panelOpened(): void {
-    if (this.attempt?.way.kind !== 'paste') void this.prepare();
+    if (this.keeper.attempt?.way.kind !== 'paste') void this.prepare();
   }
 
   leave(): void {
-    this.retry.stop();
-    for (const session of [this.running, this.attempt]) {
-      if (session !== null) this.dismiss(session, 'the page was closed');
-    }
-    this.running = this.attempt = null;
+    this.keeper.leave();
   }
 
-  // ---- By paste -----------------------------------------------------------------------------------------------
+  // ---- The bench's offer --------------------------------------------------------------------------------------
 
   private async takeOffer(offer: Description): Promise<boolean> {
-    if (!this.isBusy) this.face.status.show('connecting', 'Making the answer …');
-    const connection = await this.build();
-    let answer: string;
+    if (!this.keeper.isBusy) this.face.status.show('connecting', 'Making the answer …');
     try {
-      answer = await connection.makeAnswer(offer.sdp, GATHER_FOR_PERSON);
+      if (benchOfOffer(offer.sdp) === null) await this.answerInFull(offer);
+      else await this.answerShortly(offer, performance.now() + PERSON);
     } catch (error) {
       console.warn('periscope: the offer could not be used', error);
-      connection.close();
-      this.complain(say.BAD_OFFER);
+      this.keeper.complain(say.BAD_OFFER);
       return false;
     }
-    // Only now, with an answer in hand, is what was tried before given up.
-    this.retry.stop();
-    this.replaceAttempt({ connection, way: { kind: 'paste', answer: write({ type: 'answer', sdp: answer }) } });
-    this.showCode();
-    this.showAttempt(say.CARRY_ANSWER);
     this.face.leadToOutgoing();
     return true;
   }
+
+  private async answerInFull(offer: Description): Promise<void> {
+    const connection = await this.keeper.build();
+    try {
+      const answer = write({ type: 'answer', sdp: await connection.makeAnswer(offer.sdp, GATHER_FOR_PERSON) });
+      // Only now, with an answer in hand, is what was tried before given up.
+      this.keeper.adopt({ connection, way: { kind: 'paste', answer, remake: null } }, say.CARRY_ANSWER);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /**
+   * A bench that answers every check waits for nothing but our fingerprint. It stays good until the bench has it: where
+   * the browser gives up meanwhile, another connection takes its place.
+   */
+  private async answerShortly(offer: Description, until: number): Promise<void> {
+    const made = benchOfOffer(offer.sdp);
+    if (made === null) return;
+    const connection = await this.keeper.build();
+    let answer = '';
+    try {
+      await connection.meet(
+        (own) => {
+          const fingerprint = sdp.fingerprintOf(own);
+          if (fingerprint === null) throw new Error('the browser’s offer has no SHA-256 fingerprint');
+          answer = shortAnswer(made.tag, fingerprint);
+          return answerOf(made.bench, own);
+        },
+        until - performance.now(),
+        { kind: 'never-taken' },
+      );
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    const remake = (): Promise<void> => this.answerShortly(offer, until);
+    this.keeper.adopt({ connection, way: { kind: 'paste', answer, remake } }, say.CARRY_SHORT_ANSWER);
+  }
+
+  // ---- The bench's answer to our offer ------------------------------------------------------------------------
 
   private async takeAnswer(answer: Description): Promise<boolean> {
     const belongsTo = sdp.answerTo(answer.sdp);
     const { connection } = this.own;
     if (connection === null || (belongsTo !== null && belongsTo !== this.own.ufrag)) {
       await this.prepare();
-      this.complain(say.OTHER_OFFER);
+      this.keeper.complain(say.OTHER_OFFER);
       return false;
     }
     try {
@@ -167,17 +224,16 @@ export class App {
     } catch (error) {
       // The offer still waits: the right answer can be pasted after the wrong one.
       console.warn('periscope: the answer could not be used', error);
-      this.complain(say.BAD_ANSWER);
+      this.keeper.complain(say.BAD_ANSWER);
       return false;
     }
     if (connection.isOver) return false;
-    this.retry.stop();
     this.own.release();
-    this.replaceAttempt({ connection, way: { kind: 'paste', answer: null } });
-    this.showCode();
-    this.showAttempt('Connecting to the bench …');
+    this.keeper.adopt({ connection, way: { kind: 'paste', answer: null, remake: null } }, 'Connecting to the bench …');
     return true;
   }
+
+  // ---- What goes to the bench ---------------------------------------------------------------------------------
 
   /** Makes the page's own offer, if there is none that waits, and shows it. */
   private async prepare(): Promise<void> {
@@ -190,9 +246,9 @@ export class App {
   }
 
   private showCode(): void {
-    const way = this.attempt?.way;
+    const way = this.keeper.attempt?.way;
     if (way?.kind === 'paste' && way.answer !== null) {
-      this.face.showOutgoing({ role: 'answer', code: way.answer });
+      this.face.showOutgoing({ role: way.remake === null ? 'answer' : 'short-answer', code: way.answer });
     } else if (this.own.text !== null) {
       this.face.showOutgoing({ role: 'offer', code: write({ type: 'offer', sdp: this.own.text }) });
     } else {
@@ -200,199 +256,18 @@ export class App {
     }
   }
 
-  // ---- By address ---------------------------------------------------------------------------------------------
-
-  connectTo(address: BenchAddress): void {
-    this.retry.stop();
-    this.triedTwice = false;
-    const sentence = `Connecting to ${address.base.replace(/^https?:\/\//, '')} …`;
-    if (this.running === null) {
-      this.address = address;
-      this.face.status.show('connecting', sentence);
-      this.face.showStage(true);
-      this.face.stageText('Connecting …');
-    } else {
-      this.face.status.notice(sentence);
-    }
-    void this.openWhep(address);
+  private showLink(): void {
+    const { home, running } = this.keeper;
+    if (home === null) return this.face.showLink(null);
+    const rights = home.kind === 'code' ? home.code.rights : (running?.connection.welcome?.rights ?? null);
+    this.face.showLink({ link: linkTo(home, this.origin), rights });
   }
 
-  private async openWhep(address: BenchAddress): Promise<void> {
-    const turn = this.replaceAttempt(null);
-    const connection = await this.build();
-    if (turn !== this.turn) return connection.close();
-    const session: Session = { connection, way: { kind: 'whep', address, location: null } };
-    this.replaceAttempt(session);
-    try {
-      const offer = await connection.makeOffer(GATHER_FOR_BENCH);
-      const { answer, location } = await openSession(address, offer);
-      session.way = { kind: 'whep', address, location };
-      if (this.attempt !== session) {
-        this.dismiss(session);
-        return;
-      }
-      if (!sdp.hasFingerprint(answer)) throw new WhepError('not-a-bench');
-      await connection.takeAnswer(sdp.normalised(answer), COME_UP);
-    } catch (error) {
-      if (this.attempt !== session) return;
-      const failure = error instanceof WhepError ? error : new WhepError('not-a-bench');
-      this.whepFailed(session, say.refused(failure, address.base), failure.failure === 'wrong-key');
-    }
-  }
-
-  private whepFailed(session: Session, sentence: string, isFinal: boolean): void {
-    this.dismiss(session);
-    this.attempt = null;
-    if (this.running === null && this.face.status.state === 'reconnecting' && !isFinal) this.waitToRetry();
-    else this.complain(sentence);
-  }
-
-  private waitToRetry(): void {
-    this.face.status.show('reconnecting', 'The connection to the bench was lost. Trying again', 'Try now');
-    this.face.stageText('Reconnecting …');
-    this.retry.wait(
-      (seconds) => this.face.status.count(seconds > 0 ? `in ${seconds} s.` : 'now …'),
-      () => {
-        if (this.address !== null) void this.openWhep(this.address);
-      },
-    );
-  }
-
-  // ---- Connections come and go --------------------------------------------------------------------------------
-
-  private async build(): Promise<Connection> {
-    // One certificate for as long as the page is open: a connection that is made anew keeps its fingerprint.
-    this.certificate ??= RTCPeerConnection.generateCertificate({ name: 'ECDSA', namedCurve: 'P-256' } as EcKeyGenParams);
-    try {
-      return this.connectionWith(await this.certificate);
-    } catch (error) {
-      // A browser may have the name and still forbid the thing.
-      this.face.status.show('failed', say.NO_WEBRTC);
-      throw error;
-    }
-  }
-
-  private connectionWith(certificate: RTCCertificate): Connection {
-    const connection: Connection = new Connection(certificate, {
-      onUp: () => this.up(connection),
-      onDown: (cause) => this.down(connection, cause),
-      onChange: () => {
-        if (connection === this.current) this.refresh();
-      },
-      onData: (label, payload) => this.face.data(label, payload),
-      onRemark: (text) => this.face.status.notice(text),
-    });
-    return connection;
-  }
-
-  /** What was tried before is given up. Returns a number by which to see later whether yet another one came. */
-  private replaceAttempt(session: Session | null): number {
-    if (this.attempt !== null) this.dismiss(this.attempt);
-    this.attempt = session;
-    return ++this.turn;
-  }
-
-  private dismiss({ connection, way }: Session, why = ''): void {
-    connection.close(why);
-    if (way.kind === 'whep' && way.location !== null) endSession(way.address, way.location);
-  }
-
-  private up(connection: Connection): void {
-    if (this.attempt?.connection !== connection) return;
-    const before = this.running;
-    this.running = this.attempt;
-    this.attempt = null;
-    if (before !== null) this.dismiss(before, 'the page opened another session');
+  private connected(): void {
     this.own.discard();
-    this.retry.forget();
-    const { way } = this.running;
-    this.address = way.kind === 'whep' ? way.address : null;
     this.face.clearInput();
     this.lastPaste = '';
-    this.upSince = performance.now();
     this.showCode();
-    this.face.showStage(true);
-    this.face.status.show('connected', say.connected('', null));
-    this.refresh();
-  }
-
-  private down(connection: Connection, cause: Cause): void {
-    if (connection === this.own.connection) {
-      this.own.discard();
-      void this.prepare();
-    } else if (connection === this.attempt?.connection) {
-      const session = this.attempt;
-      if (session.way.kind === 'paste') {
-        this.attempt = null;
-        this.complain(say.ended(cause));
-      } else if (cause.kind === 'no-path' && this.face.status.state === 'connecting' && !this.triedTwice) {
-        this.triedTwice = true;
-        // Packets get lost, and a bench that just started may not be ready: once more before it is called a failure.
-        void this.openWhep(session.way.address);
-      } else {
-        this.whepFailed(session, say.ended(cause), cause.kind === 'bye');
-      }
-    } else if (connection === this.running?.connection) {
-      this.runningEnded(this.running, cause);
-    }
-  }
-
-  private runningEnded(session: Session, cause: Cause): void {
-    this.dismiss(session);
-    this.running = null;
-    this.refresh();
-    if (this.attempt !== null) {
-      this.showAttempt(this.attempt.way.kind === 'paste' ? say.CARRY_ANSWER : 'Connecting to the bench …');
-    } else if (session.way.kind === 'whep' && cause.kind !== 'bye') {
-      this.waitToRetry();
-    } else {
-      this.fail(`${say.ended(cause)}${session.way.kind === 'paste' ? ' A new code is ready below.' : ''}`);
-    }
-  }
-
-  /** Something did not work. It ends nothing that runs or is still being tried. */
-  private complain(sentence: string): void {
-    if (this.isBusy) this.face.status.notice(sentence);
-    else this.fail(sentence);
-  }
-
-  private get isBusy(): boolean {
-    return this.running !== null || this.attempt !== null || this.retry.isWaiting;
-  }
-
-  private fail(sentence: string): void {
-    this.face.status.show('failed', sentence, this.address === null ? null : 'Try again');
-    this.face.showStage(false);
-    this.showCode();
-    void this.prepare();
-  }
-
-  private showAttempt(sentence: string): void {
-    if (this.running !== null) {
-      this.face.status.notice(`${sentence} What runs goes on meanwhile.`);
-      return;
-    }
-    this.face.status.show('connecting', sentence);
-    this.face.showStage(false);
-  }
-
-  // ---- What runs ----------------------------------------------------------------------------------------------
-
-  private refresh(): void {
-    const connection = this.current;
-    this.face.showMedia(connection);
-    if (connection === null) return;
-    const { welcome } = connection;
-    const sentence = say.connected(welcome?.name ?? '', welcome?.peer ?? null);
-    const missing = (welcome?.streams ?? []).filter((stream) => stream.mid === null).map((stream) => stream.name);
-    if (this.missing !== null) clearTimeout(this.missing);
-    this.missing = null;
-    if (missing.length === 0) {
-      this.face.status.reword(sentence);
-      return;
-    }
-    this.missing = setTimeout(() => {
-      if (connection === this.current) this.face.status.reword(`${sentence} ${say.notSent(missing)}`);
-    }, STREAMS_MISSING);
+    this.showLink();
   }
 }

@@ -1,29 +1,23 @@
 /**
  * One RTCPeerConnection with a bench, from its first description to its end, whichever side made the offer.
  *
- * Who calls what: the page-offers role is `makeOffer` then `takeAnswer`; the page-answers role is `makeAnswer`. From
- * then on the bench offers its media over the control channel. `onUp` is called once, `onDown` at most once and last.
+ * Who calls what: the page-offers role is `makeOffer` then `takeAnswer`; the page-answers role is `makeAnswer`; a page
+ * that knows enough of the bench to write its answer itself calls `meet`. From then on the bench offers its media over
+ * the control channel. `onUp` is called once, `onDown` at most once and last.
  */
 
-import { codecNames, parse, type FromPage, type Welcome } from './control';
+import { codecNames, parse, VERSION, type FromPage, type Welcome } from './control';
 import { Instrument, PROTOCOL } from './instrument';
 import type { Payload } from './chunks';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
-import { letBenchBegin, withoutCandidates, withStereo } from './sdp';
+import { gathered, mediaOf, setAnswer, type Media } from './negotiation';
+import { letBenchBegin, withoutCandidates } from './sdp';
 
 /** Why a connection ended. `no-path`: it never came up although both descriptions were there. */
 export type Cause =
   | { kind: 'no-path' | 'never-taken' | 'wrong-certificate' | 'lost' | 'silent' | 'closed' }
   | { kind: 'bye'; text: string };
-
-export interface Media {
-  mid: string;
-  kind: 'video' | 'audio';
-  /** Each track has a stream of its own: tracks in one stream would wait for each other to keep lips in step. */
-  stream: MediaStream;
-  receiver: RTCRtpReceiver;
-}
 
 export interface ConnectionEvents {
   onUp(): void;
@@ -33,15 +27,18 @@ export interface ConnectionEvents {
   onData(label: string, payload: Payload): void;
   /** Something that the bench wants a person to read. */
   onRemark(text: string): void;
+  /** The bench does not answer for the moment, or answers again. */
+  onQuiet(isQuiet: boolean): void;
 }
 
 /** From encrypted to the control channel takes milliseconds. */
 const ENCRYPTED = 8_000;
 /** How long the state of the encryption may lag behind that of the connection. */
 const FAILED_WHY = 500;
-const DISCONNECTED_FOR = 4_000;
-const PERSON = 15 * 60_000;
-const TICK = 500;
+/** For a bench that answers no pings: the browser itself says sooner or later what became of the path. */
+const DISCONNECTED_FOR = 15_000;
+export const PERSON = 15 * 60_000;
+const TICK = 250;
 
 export class Connection {
   readonly pc: RTCPeerConnection;
@@ -51,7 +48,9 @@ export class Connection {
 
   private phase: 'building' | 'up' | 'over' = 'building';
   private readonly control: RTCDataChannel;
-  private readonly pulse = new Pulse(performance.now());
+  /** From the welcome on: only a bench that speaks this protocol answers pings; another one may be silent for ever. */
+  private pulse: Pulse | null = null;
+  private saidQuiet = false;
   private readonly streams = new WeakMap<MediaStreamTrack, MediaStream>();
   /** Data that came before the connection was up as a whole; an instrument may be faster than the control channel. */
   private early: [label: string, payload: Payload][] = [];
@@ -59,6 +58,7 @@ export class Connection {
   private ticker: ReturnType<typeof setInterval> | null = null;
   private disconnected: ReturnType<typeof setTimeout> | null = null;
   private limit: ReturnType<typeof setTimeout> | null = null;
+  private deadline = Infinity;
   private stopChecking: (() => void) | null = null;
 
   constructor(certificate: RTCCertificate, private readonly events: ConnectionEvents) {
@@ -82,13 +82,35 @@ export class Connection {
 
   /** Of the last ping, in milliseconds. */
   get roundTrip(): number | null {
-    return this.pulse.roundTrip;
+    return this.pulse?.roundTrip ?? null;
+  }
+
+  get isQuiet(): boolean {
+    return this.saidQuiet;
+  }
+
+  /** There is a reason to doubt that the path still holds: ask now, and believe silence sooner. */
+  doubt(): void {
+    if (this.phase !== 'up') return;
+    this.pulse?.doubt(performance.now());
+    this.tick();
+  }
+
+  /**
+   * Makes an offer that goes nowhere, and takes the answer that `answerTo` writes to it. The browser need not find its
+   * candidates first: a bench that answers every check needs none of them.
+   */
+  async meet(answerTo: (offer: string) => string, limit: number, cause: Cause = { kind: 'no-path' }): Promise<void> {
+    const offer = await this.pc.createOffer();
+    const answer = answerTo(offer.sdp ?? '');
+    await Promise.all([this.pc.setLocalDescription(offer), this.pc.setRemoteDescription({ type: 'answer', sdp: answer })]);
+    this.comeUpWithin(limit, cause);
   }
 
   /** A data-only offer with all its candidates. */
   async makeOffer(gatherFor: number): Promise<string> {
     await this.pc.setLocalDescription(await this.pc.createOffer());
-    return this.gathered(gatherFor);
+    return gathered(this.pc, gatherFor);
   }
 
   /** Takes the bench's answer; from here the connection has `limit` milliseconds to come up. */
@@ -105,7 +127,7 @@ export class Connection {
     const { sdp, candidates } = withoutCandidates(letBenchBegin(offer));
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
     await this.setAnswer(offer);
-    const answer = await this.gathered(gatherFor);
+    const answer = await gathered(this.pc, gatherFor);
     this.stopChecking = keepChecking(this.pc, candidates);
     this.comeUpWithin(PERSON, { kind: 'never-taken' });
     return answer;
@@ -130,10 +152,11 @@ export class Connection {
     if (state === 'connected') {
       this.rise();
       // Nobody is on the way any more. A bench that does not like our certificate says nothing, it is only gone.
-      if (this.phase === 'building') this.comeUpWithin(ENCRYPTED, { kind: 'lost' });
+      if (this.phase === 'building') this.comeUpWithin(Math.min(ENCRYPTED, this.deadline - performance.now()), { kind: 'lost' });
     } else if (state === 'disconnected' && this.phase === 'up') {
       // Often a moment of bad Wi-Fi; only a longer one is the end.
       this.disconnected ??= setTimeout(() => this.end({ kind: 'lost' }), DISCONNECTED_FOR);
+      this.doubt();
     } else if (state === 'failed') {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
@@ -191,6 +214,7 @@ export class Connection {
   private comeUpWithin(limit: number, cause: Cause): void {
     if (this.phase !== 'building') return;
     if (this.limit !== null) clearTimeout(this.limit);
+    this.deadline = performance.now() + limit;
     this.limit = setTimeout(() => this.end(cause), limit);
     this.encryption()?.addEventListener('statechange', () => this.encryptionChanged());
   }
@@ -198,48 +222,8 @@ export class Connection {
   // ---- Descriptions -------------------------------------------------------------------------------------------
 
   private async setAnswer(offer: string): Promise<void> {
-    const answer = await this.pc.createAnswer();
-    const stereo = withStereo(answer.sdp ?? '', offer);
-    try {
-      await this.pc.setLocalDescription({ type: 'answer', sdp: stereo });
-    } catch {
-      // Browsers allow fewer and fewer changes to their own descriptions. Mono is better than nothing.
-      await this.pc.setLocalDescription(answer);
-    }
-    this.refreshMedia();
-  }
-
-  /** The local description, once the browser has found all its candidates or `limit` milliseconds have passed. */
-  private gathered(limit: number): Promise<string> {
-    const { pc } = this;
-    const text = (): string => pc.localDescription?.sdp ?? '';
-    if (pc.iceGatheringState === 'complete') return Promise.resolve(text());
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        pc.removeEventListener('icegatheringstatechange', check);
-        resolve(text());
-      };
-      const check = (): void => {
-        if (pc.iceGatheringState === 'complete') done();
-      };
-      const timer = setTimeout(done, limit);
-      pc.addEventListener('icegatheringstatechange', check);
-    });
-  }
-
-  private refreshMedia(): void {
-    const media: Media[] = [];
-    for (const { mid, receiver, currentDirection } of this.pc.getTransceivers()) {
-      if (mid === null || (currentDirection !== 'recvonly' && currentDirection !== 'sendrecv')) continue;
-      const { track } = receiver;
-      let stream = this.streams.get(track);
-      if (stream === undefined) this.streams.set(track, (stream = new MediaStream([track])));
-      // Show each frame as soon as it is whole. Never for sound: it would stutter.
-      if (track.kind === 'video' && 'jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
-      media.push({ mid, kind: track.kind === 'video' ? 'video' : 'audio', stream, receiver });
-    }
-    this.media = media;
+    await setAnswer(this.pc, offer);
+    this.media = mediaOf(this.pc, this.streams);
     if (this.phase === 'up') this.events.onChange();
   }
 
@@ -247,7 +231,7 @@ export class Connection {
 
   private controlOpened(): void {
     const codecs = ['video', 'audio'].flatMap((kind) => RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []);
-    this.say({ type: 'hello', version: 1, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
+    this.say({ type: 'hello', version: VERSION, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
     this.rise();
   }
 
@@ -266,7 +250,7 @@ export class Connection {
     switch (message.type) {
       case 'welcome':
         this.welcome = message;
-        // Only a bench that speaks this protocol answers pings; another one may be silent for ever.
+        this.pulse ??= new Pulse(performance.now());
         this.ticker ??= setInterval(() => this.tick(), TICK);
         if (this.phase === 'up') this.events.onChange();
         break;
@@ -275,7 +259,8 @@ export class Connection {
         this.negotiation = this.negotiation.then(() => this.renegotiate(message.id, message.sdp));
         break;
       case 'pong':
-        this.pulse.pong(message.t, performance.now());
+        this.pulse?.pong(message.t, performance.now());
+        this.tellQuiet(false);
         break;
       case 'error':
         if (message.text !== '') this.events.onRemark(message.text);
@@ -301,9 +286,16 @@ export class Connection {
 
   private tick(): void {
     const now = performance.now();
-    const what = this.pulse.tick(now);
-    if (what === 'gone') this.end({ kind: 'silent' });
-    else if (what === 'ping') this.say({ type: 'ping', t: now });
+    const what = this.pulse?.tick(now);
+    if (what === 'gone') return this.end({ kind: 'silent' });
+    if (what === 'ping') this.say({ type: 'ping', t: now });
+    this.tellQuiet(this.pulse?.isQuiet(now) ?? false);
+  }
+
+  private tellQuiet(isQuiet: boolean): void {
+    if (isQuiet === this.saidQuiet || this.phase !== 'up') return;
+    this.saidQuiet = isQuiet;
+    this.events.onQuiet(isQuiet);
   }
 
   // ---- Instruments --------------------------------------------------------------------------------------------

@@ -11,11 +11,18 @@ export interface Stream {
 
 export interface Welcome {
   type: 'welcome';
+  /** Of the protocol; null where the bench does not say. */
+  version: number | null;
   name: string;
   peer: number | null;
+  /** `view`: the bench takes nothing that this page sends to its instruments. */
+  rights: 'view' | 'control';
   streams: Stream[];
   channels: string[];
 }
+
+/** The version of the protocol that this page speaks. */
+export const VERSION = 1;
 
 export type FromBench =
   | Welcome
@@ -25,7 +32,7 @@ export type FromBench =
   | { type: 'bye'; text: string };
 
 export type FromPage =
-  | { type: 'hello'; version: 1; codecs: string[] }
+  | { type: 'hello'; version: typeof VERSION; codecs: string[] }
   | { type: 'answer'; id: number; sdp: string }
   | { type: 'ping'; t: number }
   | { type: 'bye'; text: string };
@@ -58,11 +65,14 @@ export function parse(text: string): FromBench | null {
 }
 
 function welcome(message: Record<string, unknown>): Welcome {
-  const { name, peer, streams, channels } = message;
+  const { version, name, peer, rights, streams, channels } = message;
   return {
     type: 'welcome',
+    version: typeof version === 'number' ? version : null,
     name: typeof name === 'string' ? name : '',
     peer: typeof peer === 'number' ? peer : null,
+    // A bench that says nothing about rights has none to give: everybody may control.
+    rights: rights === 'view' ? 'view' : 'control',
     streams: Array.isArray(streams) ? streams.flatMap(stream) : [],
     channels: Array.isArray(channels) ? channels.filter((label): label is string => typeof label === 'string') : [],
   };

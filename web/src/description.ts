@@ -6,6 +6,7 @@
  * beginning in the text and stops at its own end.
  */
 
+import { findCode, troubleWith, type Code, type CodeTrouble } from './code';
 import { normalised } from './sdp';
 
 export type SdpType = 'offer' | 'answer';
@@ -17,7 +18,10 @@ export interface Description {
 
 export type Pasted =
   | ({ kind: 'description' } & Description)
+  | { kind: 'code'; code: Code; text: string }
+  | { kind: 'no-code'; why: CodeTrouble }
   | { kind: 'address'; base: string; key: string }
+  | { kind: 'key'; key: string }
   | { kind: 'unreadable'; why: 'empty' | 'cut-off' | 'too-long' | 'unknown' };
 
 /** Far above any description (60 streams make about 100 kB), far below what would stall the page. */
@@ -36,10 +40,19 @@ export function read(pasted: string): Pasted {
   const text = tidy(pasted);
   const description = readJson(text) ?? readBase64(text) ?? readPlain(text);
   if (description !== null) return { kind: 'description', ...description };
+  const found = findCode(text);
+  if (found !== null) return { kind: 'code', ...found };
   // Before addresses: the header extensions in a description are named by addresses, too.
   if (looksCutOff(text)) return { kind: 'unreadable', why: 'cut-off' };
-  return readAddress(text) ?? { kind: 'unreadable', why: 'unknown' };
+  const address = readAddress(text);
+  if (address !== null) return address;
+  const why = troubleWith(text);
+  if (why !== null) return { kind: 'no-code', why };
+  return KEY.test(text.trim()) ? { kind: 'key', key: text.trim() } : { kind: 'unreadable', why: 'unknown' };
 }
+
+/** A key as benches make them: 128 bits in base64url. */
+const KEY = /^[\w-]{22}$/;
 
 /** Undoes what mail and chat programs do to characters and line beginnings. */
 function tidy(text: string): string {

@@ -9,6 +9,7 @@ import { clock, History, written } from './log';
 
 const MOST_LINES = 2_000;
 const SENT_NOTE_STAYS = 2_000;
+const VIEW_ONLY = 'You may watch, not send: the code or address that led here is for viewing. Ask the bench’s owner for one with control.';
 
 interface Line {
   label: string;
@@ -29,6 +30,7 @@ export class InstrumentsPanel {
   private instruments = new Map<string, Instrument>();
   private pending: Line[] = [];
   private painting = false;
+  private mayControl = true;
   private noteEnds: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -47,7 +49,7 @@ export class InstrumentsPanel {
   }
 
   /** `announced`: labels the bench has, of which a channel may not be open yet. */
-  show(instruments: Map<string, Instrument>, announced: string[]): void {
+  show(instruments: Map<string, Instrument>, announced: string[], mayControl: boolean): void {
     this.instruments = instruments;
     const labels = [...new Set([...announced, ...instruments.keys()])];
     if (labels.length > 0) this.panel.hidden = false;
@@ -60,8 +62,13 @@ export class InstrumentsPanel {
     }
     this.selectLabel.hidden = labels.length < 2;
     const closed = ![...instruments.values()].some((instrument) => instrument.isOpen);
-    this.field.disabled = closed;
-    this.sendButton.disabled = closed;
+    this.field.disabled = closed || !mayControl;
+    this.sendButton.disabled = closed || !mayControl;
+    if (mayControl !== this.mayControl) {
+      this.mayControl = mayControl;
+      this.field.placeholder = mayControl ? 'Command' : '';
+      this.say(mayControl ? '' : VIEW_ONLY, false, mayControl);
+    }
   }
 
   add(label: string, payload: Payload): void {
@@ -91,7 +98,7 @@ export class InstrumentsPanel {
 
   private send(): void {
     const text = this.field.value;
-    if (text === '') return;
+    if (text === '' || !this.mayControl) return;
     const instrument = this.instruments.get(this.select.value);
     if (instrument === undefined) {
       this.say('Not sent: the bench has not opened this channel.', true);
@@ -107,11 +114,11 @@ export class InstrumentsPanel {
     this.say(`Sent to ${instrument.label}.`, false);
   }
 
-  private say(text: string, isProblem: boolean): void {
+  private say(text: string, isProblem: boolean, isBrief = !isProblem): void {
     clearTimeout(this.noteEnds);
     this.note.textContent = text;
     this.note.classList.toggle('problem', isProblem);
-    if (!isProblem) this.noteEnds = setTimeout(() => (this.note.textContent = ''), SENT_NOTE_STAYS);
+    if (isBrief) this.noteEnds = setTimeout(() => (this.note.textContent = ''), SENT_NOTE_STAYS);
   }
 }
 

@@ -10,9 +10,12 @@ import type { Face } from './face';
 import { InstrumentsPanel } from './instruments';
 import { ConnectPanel } from './panel';
 import { Player } from './player';
+import { Scanner } from './scan';
+import { Share } from './share';
 import { Sound } from './sound';
 import { Status } from './status';
 import { StatsLine } from './statsline';
+import { Watch } from './watch';
 
 declare const PERISCOPE_VERSION: string;
 
@@ -24,10 +27,13 @@ const stats = new StatsLine(player);
 const stage = element('stage');
 const panel = new ConnectPanel((text) => void app.take(text), () => app.panelOpened());
 
+const share = new Share();
+
 const face: Face = {
   status,
   showOutgoing: (outgoing) => panel.showOutgoing(outgoing),
   leadToOutgoing: () => panel.leadToOutgoing(),
+  showLink: (shared) => share.offer(shared),
   clearInput: () => panel.clearInput(),
   data: (label, payload) => instruments.add(label, payload),
   stageText: (text) => player.say(text),
@@ -44,7 +50,7 @@ function showMedia(connection: Connection | null): void {
   const { streams, channels } = connection?.welcome ?? { streams: [], channels: [] };
   sound.show(connection === null ? null : media);
   stats.watch(connection);
-  instruments.show(connection?.instruments ?? new Map(), channels);
+  instruments.show(connection?.instruments ?? new Map(), channels, connection?.welcome?.rights !== 'view');
   if (connection === null) {
     player.freeze();
     return;
@@ -59,6 +65,8 @@ function showMedia(connection: Connection | null): void {
 }
 
 const app = new App(face);
+new Scanner((text) => app.takeScanned(text));
+new Watch(() => app.current, () => app.refreshConnection());
 
 document.addEventListener('keydown', (event) => {
   const typing = event.target instanceof Element && event.target.matches('input, textarea, select');

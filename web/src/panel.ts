@@ -1,28 +1,36 @@
 /**
- * The two text boxes: what to carry to the bench, and what came back from it.
+ * The two text boxes: what came from the bench, and what to carry to it.
  */
 
 import { element } from './dom';
 
 /** What #code-out holds: nothing yet, this page's offer, or its answer to the bench's offer. */
-export type Outgoing = { role: 'none' | 'preparing' } | { role: 'offer' | 'answer'; code: string };
+export type Outgoing = { role: 'none' | 'preparing' } | { role: 'offer' | 'answer' | 'short-answer'; code: string };
 
 const TEXTS = {
   offer: {
-    outTitle: 'Take this code to the bench',
-    outHelp: 'Copy it and paste it into the bench’s console, the terminal in which Periscope runs. Take your time: the code stays good while this page is open.',
-    inTitle: 'Bring back its answer',
-    inHelp: 'The bench prints a line that starts with “periscope: answer”. Copy it and paste it here.',
-    outBadge: '1',
-    inBadge: '2',
+    inTitle: 'Paste the bench’s code',
+    inHelp: 'The bench prints it behind “periscope: code”. The page connects at once, and nothing has to be carried back. An address, an offer or an answer may be pasted here, too.',
+    inBadge: '',
+    outTitle: 'No code? Carry two texts',
+    outHelp: 'Copy this one and paste it into the bench’s console, the terminal in which Periscope runs. Then paste the bench’s answer into the other box. Take your time: this page waits.',
+    outBadge: 'or',
   },
   answer: {
+    inTitle: 'The bench’s offer is in',
+    inHelp: 'Nothing more to do here. To start anew, paste a code, an address or another offer.',
+    inBadge: '✓',
     outTitle: 'Carry this answer to the bench',
     outHelp: 'Copy it and paste it into the bench’s console, the terminal that printed the offer. Take your time: this page keeps trying for 15 minutes.',
-    inTitle: 'The bench’s offer is in',
-    inHelp: 'Nothing more to do here. To start anew, paste another offer or address.',
     outBadge: '2',
+  },
+  'short-answer': {
+    inTitle: 'The bench’s offer is in',
+    inHelp: 'Nothing more to do here. To start anew, paste a code, an address or another offer.',
     inBadge: '✓',
+    outTitle: 'Carry this short answer to the bench',
+    outHelp: 'These 50 characters are all that the bench needs. Paste or type them into its console, the terminal that printed the offer. Take your time: they stay good for 15 minutes.',
+    outBadge: '2',
   },
 } as const;
 
@@ -54,21 +62,26 @@ export class ConnectPanel {
 
   showOutgoing(outgoing: Outgoing): void {
     const code = 'code' in outgoing ? outgoing.code : '';
-    const role = outgoing.role === 'answer' ? 'answer' : 'offer';
+    const role = outgoing.role === 'answer' || outgoing.role === 'short-answer' ? outgoing.role : 'offer';
     if (this.output.value !== code) {
       this.output.value = code;
       this.copied.textContent = '';
     }
     this.output.placeholder = outgoing.role === 'preparing' ? 'Preparing the code …' : '';
     this.copy.disabled = code === '';
-    this.steps.dataset['role'] = role;
+    this.steps.dataset['role'] = role === 'offer' ? 'offer' : 'answer';
     const texts = TEXTS[role];
     element('out-title').textContent = texts.outTitle;
     element('out-help').textContent = texts.outHelp;
     element('in-title').textContent = texts.inTitle;
     element('in-help').textContent = texts.inHelp;
-    element('out-badge').textContent = texts.outBadge;
-    element('in-badge').textContent = texts.inBadge;
+    this.badge('in-badge', texts.inBadge);
+    this.badge('out-badge', texts.outBadge);
+  }
+
+  private badge(id: string, text: string): void {
+    element(id).textContent = text;
+    element(id).hidden = text === '';
   }
 
   /** Brings what is to be carried into sight: on a phone it may be a screen away from the box that was filled. */

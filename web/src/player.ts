@@ -2,7 +2,7 @@
  * The picture: one video large in #view, the others as buttons below it.
  */
 
-import type { Media } from './connection';
+import type { Media } from './negotiation';
 import type { Stream } from './control';
 import { element } from './dom';
 

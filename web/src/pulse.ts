@@ -1,12 +1,18 @@
 /**
- * Is anybody there? Decides when to ping and when silence means that the bench is gone. Pure: time is an argument,
- * in milliseconds.
+ * Is anybody there? Decides when to ping and what silence means. Pure: time is an argument, in milliseconds.
  */
 
-const EVERY = 2_000;
-const SILENCE = 6_000;
-/** Ticks come each half second. A longer pause means that this page slept (a closed lid, a phone in a pocket). */
-const SLEPT = 4_000;
+const EVERY = 1_000;
+/** So long without an answer is a reason to look for another way to the bench. */
+const QUIET = 2_000;
+/** So long is the end; the bench, too, takes a page for gone after this time. */
+const GONE = 15_000;
+/** Ticks come more often. A longer pause means that this page slept (a closed lid, a phone in a pocket). */
+const SLEPT = 2_500;
+/** How long a bench may take to answer a page that woke up. */
+const WOKEN = 500;
+/** Timers are late by a little, or early: a ping that is due in this time goes out now. */
+const NEARLY = 125;
 
 export class Pulse {
   private pinged = -Infinity;
@@ -26,18 +32,33 @@ export class Pulse {
     if (sent <= now && now - sent < 60_000) this.roundTrip = now - sent;
   }
 
+  isQuiet(now: number): boolean {
+    return now - this.heard >= QUIET;
+  }
+
+  /** There is a reason to doubt: a ping goes out with the next tick, and less patience waits for its answer. */
+  doubt(now: number): void {
+    this.pinged = -Infinity;
+    this.heard = Math.min(this.heard, now - QUIET + WOKEN);
+  }
+
   tick(now: number): 'ping' | 'gone' | null {
-    // While we slept nobody could be heard: the bench gets a full span of silence again.
-    if (now - this.ticked > SLEPT) this.heard = now;
+    if (now - this.ticked > SLEPT) {
+      // While we slept nobody could be heard.
+      this.heard = now;
+      this.doubt(now);
+    }
     this.ticked = now;
-    if (now - this.heard >= SILENCE) return 'gone';
-    if (now - this.pinged < EVERY) return null;
+    if (now - this.heard >= GONE) return 'gone';
+    if (now - this.pinged < EVERY - NEARLY) return null;
     this.pinged = now;
     return 'ping';
   }
 }
 
-/** How long to wait before the next try: half a second at first, ten at most. */
+const WAITS = [500, 1_000, 2_000, 5_000];
+
+/** How long to wait before the next try: half a second at first, five at most. */
 export function backOff(failures: number): number {
-  return Math.min(10_000, 500 * 2 ** Math.min(failures, 10));
+  return WAITS[Math.min(failures, WAITS.length - 1)]!;
 }

@@ -4,8 +4,13 @@
 
 import { backOff } from './pulse';
 
+const TICK = 250;
+/** A pause of the timer means that the page slept: whoever wakes up does not want to wait any longer. */
+const SLEPT = 2_500;
+
 export class Retry {
-  private failures = 0;
+  /** Tries that came to nothing since the last one that worked. */
+  failures = 0;
   private timer: ReturnType<typeof setInterval> | null = null;
 
   get isWaiting(): boolean {
@@ -15,15 +20,18 @@ export class Retry {
   /** Calls `count` with the seconds that are left, then `due`. */
   wait(count: (seconds: number) => void, due: () => void): void {
     this.stop();
-    const until = performance.now() + backOff(this.failures++);
+    let ticked = performance.now();
+    const until = ticked + backOff(this.failures++);
     const tick = (): void => {
-      const left = Math.ceil((until - performance.now()) / 1000);
-      count(Math.max(0, left));
+      const now = performance.now();
+      const left = now - ticked > SLEPT ? 0 : Math.max(0, until - now);
+      ticked = now;
+      count(Math.ceil(left / 1000));
       if (left > 0) return;
       this.stop();
       due();
     };
-    this.timer = setInterval(tick, 250);
+    this.timer = setInterval(tick, TICK);
     tick();
   }
 

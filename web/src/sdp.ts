@@ -37,6 +37,62 @@ export function iceUfrag(sdp: string): string | null {
   return attribute(lines(sdp), 'ice-ufrag');
 }
 
+/** The bench answers every check and makes none (RFC 8445, section 2.5). */
+export function isIceLite(sdp: string): boolean {
+  return sections(sdp)[0]!.includes('a=ice-lite');
+}
+
+/** What all mids of a bench's offer end in, behind a dot; null where there is no such thing, or not one for all. */
+export function offerTag(sdp: string): string | null {
+  const mids = sections(sdp).slice(1).map((section) => attribute(section, 'mid') ?? '');
+  const tags = new Set(mids.map((mid) => /\.([!-~]{4})$/.exec(mid)?.[1] ?? null));
+  return tags.size === 1 ? [...tags][0]! : null;
+}
+
+export interface DataSection {
+  /** The m-line itself. */
+  line: string;
+  mid: string | null;
+  ufrag: string | null;
+  password: string | null;
+  fingerprint: string | null;
+  sctpPort: string | null;
+  maxMessageSize: string | null;
+}
+
+/** The m-line for data channels; what it leaves out is looked up in the session part. */
+export function dataSection(sdp: string): DataSection | null {
+  const [session = [], ...media] = sections(sdp);
+  const section = media.find(([line = '']) => /^m=application (?!0 )\d+ \S*DTLS\/SCTP /.test(line));
+  if (section === undefined) return null;
+  const find = (name: string): string | null => attribute(section, name) ?? attribute(session, name);
+  return {
+    line: section[0]!,
+    mid: find('mid'),
+    ufrag: find('ice-ufrag'),
+    password: find('ice-pwd'),
+    fingerprint: find('fingerprint'),
+    sctpPort: find('sctp-port'),
+    maxMessageSize: find('max-message-size'),
+  };
+}
+
+/** What stands behind `a=candidate:`, each way once: bundled m-lines repeat each other's. */
+export function candidateValues(sdp: string): string[] {
+  return [...new Set(lines(sdp).flatMap((line) => (line.startsWith('a=candidate:') ? [line.slice(12)] : [])))];
+}
+
+/** SHA-256 of the certificate that a description speaks of, 32 bytes; null if it tells another hash or none. */
+export function fingerprintOf(sdp: string): Uint8Array | null {
+  const text = /^a=fingerprint:sha-256 ([0-9a-f]{2}(?::[0-9a-f]{2}){31})\s*$/im.exec(sdp)?.[1];
+  return text === undefined ? null : Uint8Array.from(text.split(':'), (pair) => parseInt(pair, 16));
+}
+
+/** As an `a=fingerprint` line has it (RFC 8122, section 5). */
+export function fingerprintText(fingerprint: Uint8Array): string {
+  return [...fingerprint].map((byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join(':');
+}
+
 /** Without a fingerprint nobody can tell who is at the other end: such a description is refused. */
 export function hasFingerprint(sdp: string): boolean {
   return /^a=fingerprint:\S+ \S+/m.test(sdp);

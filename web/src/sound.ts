@@ -3,7 +3,7 @@
  * after a click or a key press; until then the button says so.
  */
 
-import type { Media } from './connection';
+import type { Media } from './negotiation';
 import { element, recall, remember } from './dom';
 
 type SoundState = 'on' | 'off' | 'blocked';

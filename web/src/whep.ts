@@ -26,14 +26,12 @@ export class WhepError extends Error {
   }
 }
 
-const PATIENCE = 8_000;
-
-export async function openSession(address: BenchAddress, offer: string): Promise<WhepSession> {
+export async function openSession(address: BenchAddress, offer: string, patience: number): Promise<WhepSession> {
   // A header cannot carry anything else, and no bench makes such keys.
   if (!/^[\x21-\x7e]+$/.test(address.key)) throw new WhepError('wrong-key');
   const url = `${address.base}/whep`;
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), PATIENCE);
+  const timer = setTimeout(() => abort.abort(), patience);
   try {
     const response = await fetch(url, {
       method: 'POST',

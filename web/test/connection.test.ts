@@ -1,95 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Connection, type Cause, type ConnectionEvents } from '../src/connection';
+import { FakeChannel, FakePeerConnection, FakeTransport, install, settled, withTimers } from './fakes';
 import { OFFER } from './samples';
-
-/** As much of the browser as one connection touches; what happens is written into `said`. */
-class FakeChannel {
-  readyState = 'connecting';
-  binaryType = '';
-  protocol = '';
-  label = 'periscope';
-  sent: string[] = [];
-  onopen: (() => void) | null = null;
-  onclose: (() => void) | null = null;
-  onmessage: ((event: { data: unknown }) => void) | null = null;
-  send(text: string): void {
-    this.sent.push(text);
-  }
-  open(): void {
-    this.readyState = 'open';
-    this.onopen?.();
-  }
-  get messages(): { type: string; [name: string]: unknown }[] {
-    return this.sent.map((text) => JSON.parse(text));
-  }
-}
-
-class FakeTransport extends EventTarget {
-  constructor(public state: string) {
-    super();
-  }
-  become(state: string): void {
-    this.state = state;
-    this.dispatchEvent(new Event('statechange'));
-  }
-}
-
-class FakePeerConnection extends EventTarget {
-  static last: FakePeerConnection;
-  control = new FakeChannel();
-  connectionState = 'new';
-  iceConnectionState = 'new';
-  iceGatheringState = 'complete';
-  signalingState = 'stable';
-  sctp: object | null = { transport: new FakeTransport('connected') };
-  localDescription: { sdp: string } | null = null;
-  log: string[] = [];
-  candidates = 0;
-  closed = false;
-  onconnectionstatechange: (() => void) | null = null;
-  ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
-  constructor() {
-    super();
-    FakePeerConnection.last = this;
-  }
-  createDataChannel(label: string, options: { negotiated: boolean; id: number }): FakeChannel {
-    this.log.push(`channel ${label} ${options.negotiated} ${options.id}`);
-    return this.control;
-  }
-  async setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
-    this.log.push(`remote ${type} ${sdp.length < 20 ? sdp : '…'}`);
-    await Promise.resolve();
-    if (sdp === 'bad') throw new Error('cannot be used');
-    this.log.push('remote done');
-  }
-  async createAnswer(): Promise<{ type: string; sdp: string }> {
-    return { type: 'answer', sdp: 'v=0\r\n' };
-  }
-  async setLocalDescription(description: { sdp: string }): Promise<void> {
-    await Promise.resolve();
-    this.localDescription = description;
-    this.log.push('local');
-  }
-  addIceCandidate(): Promise<void> {
-    this.candidates++;
-    return Promise.resolve();
-  }
-  getTransceivers(): unknown[] {
-    return [];
-  }
-  getReceivers(): unknown[] {
-    return [];
-  }
-  close(): void {
-    this.closed = true;
-    this.signalingState = 'closed';
-  }
-  become(state: string): void {
-    this.connectionState = state;
-    this.onconnectionstatechange?.();
-  }
-}
 
 let said: string[];
 let causes: Cause[];
@@ -97,10 +10,7 @@ let connection: Connection;
 let pc: FakePeerConnection;
 
 beforeEach(() => {
-  Object.assign(globalThis, {
-    RTCPeerConnection: FakePeerConnection,
-    RTCRtpReceiver: { getCapabilities: (kind: string) => ({ codecs: [{ mimeType: kind === 'video' ? 'video/VP8' : 'audio/opus' }] }) },
-  });
+  install();
   said = [];
   causes = [];
   const events: ConnectionEvents = {
@@ -109,6 +19,7 @@ beforeEach(() => {
     onChange: () => said.push('change'),
     onData: (label, payload) => said.push(`${label}: ${String(payload)}`),
     onRemark: (text) => said.push(text),
+    onQuiet: (isQuiet) => said.push(isQuiet ? 'quiet' : 'answers'),
   };
   connection = new Connection({} as RTCCertificate, events);
   pc = FakePeerConnection.last;
@@ -125,8 +36,6 @@ function rise(): void {
   pc.become('connected');
   pc.control.open();
 }
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('it is up once it is encrypted and the control channel is open, and says hello first', () => {
   pc.become('connected');
@@ -230,35 +139,12 @@ test('while a person carries the answer, a browser that gives up is no failure',
   assert.deepEqual(said, ['up']);
 });
 
-/** Runs `work` with timers that only `pass` lets run; gives `pass`. */
-async function withTimers(work: (pass: (milliseconds: number) => void) => Promise<void>): Promise<void> {
-  const { setTimeout: realSet, clearTimeout: realClear } = globalThis;
-  const timers = new Map<number, { at: number; run: () => void }>();
-  let now = 0;
-  let last = 0;
-  globalThis.setTimeout = ((run: () => void, delay: number) => {
-    timers.set(++last, { at: now + delay, run });
-    return last;
-  }) as unknown as typeof setTimeout;
-  globalThis.clearTimeout = ((id: number) => timers.delete(id)) as unknown as typeof clearTimeout;
-  try {
-    await work((milliseconds) => {
-      now += milliseconds;
-      for (const [id, { at, run }] of [...timers]) {
-        if (at <= now && timers.delete(id)) run();
-      }
-    });
-  } finally {
-    Object.assign(globalThis, { setTimeout: realSet, clearTimeout: realClear });
-  }
-}
-
 test('the time that a person may take does not end a connection that is up', () =>
   withTimers(async (pass) => {
     connection.takeAnswer('v=0', 20_000);
     await settled();
     rise();
-    pass(3_600_000);
+    await pass(3_600_000);
     assert.deepEqual(causes, []);
   }));
 
@@ -266,7 +152,7 @@ test('a bench that is silent once it has seen our certificate is given up', () =
   withTimers(async (pass) => {
     await connection.takeAnswer('v=0', 900_000);
     pc.become('connected');
-    pass(10_000);
+    await pass(10_000);
     assert.deepEqual(causes, [{ kind: 'no-path' }]);
   }));
 

@@ -10,8 +10,10 @@ test('the messages of the protocol are read', () => {
   const welcome = '{"type":"welcome","version":1,"name":"periscope 0.1.0","peer":3,"streams":[{"mid":"video1.k3Zx","kind":"video","name":"video_0"},{"kind":"audio","name":"audio_0"}],"channels":["data_0"]}';
   assert.deepEqual(parse(welcome), {
     type: 'welcome',
+    version: 1,
     name: 'periscope 0.1.0',
     peer: 3,
+    rights: 'control',
     streams: [
       { mid: 'video1.k3Zx', kind: 'video', name: 'video_0' },
       { mid: null, kind: 'audio', name: 'audio_0' },
@@ -25,7 +27,14 @@ test('what is unknown or malformed is ignored, in whole or in part', () => {
     assert.equal(parse(text), null);
   }
   const odd = parse('{"type":"welcome","streams":[null,{"kind":"smell","name":"x"},{"kind":"video"}],"channels":[1,"a"],"new":true}');
-  assert.deepEqual(odd, { type: 'welcome', name: '', peer: null, streams: [{ mid: null, kind: 'video', name: 'video' }], channels: ['a'] });
+  assert.deepEqual(odd, { type: 'welcome', version: null, name: '', peer: null, rights: 'control', streams: [{ mid: null, kind: 'video', name: 'video' }], channels: ['a'] });
+});
+
+test('only a bench that says so takes no commands', () => {
+  const rights = (text: string): unknown => (parse(`{"type":"welcome"${text}}`) as { rights?: unknown }).rights;
+  assert.equal(rights(',"rights":"view"'), 'view');
+  assert.equal(rights(',"rights":"control"'), 'control');
+  assert.equal(rights(',"rights":7'), 'control');
 });
 
 test('codecs are named once each, without the helpers', () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backOff, Pulse } from '../src/pulse';
 
-/** Ticks each half second from `from` to `to` and says what came of it, with the times. */
+/** Ticks each quarter of a second from `from` to `to` and says what came of it, with the times. */
 function run(pulse: Pulse, from: number, to: number, answers: boolean): string[] {
   const seen: string[] = [];
-  for (let now = from; now <= to; now += 500) {
+  for (let now = from; now <= to; now += 250) {
     const what = pulse.tick(now);
     if (what !== null) seen.push(`${what} ${now}`);
     if (what === 'ping' && answers) pulse.pong(now, now + 3);
@@ -13,21 +13,52 @@ function run(pulse: Pulse, from: number, to: number, answers: boolean): string[]
   return seen;
 }
 
-test('a ping goes out every two seconds', () => {
-  assert.deepEqual(run(new Pulse(0), 0, 6_000, true), ['ping 0', 'ping 2000', 'ping 4000', 'ping 6000']);
+test('a ping goes out every second', () => {
+  assert.deepEqual(run(new Pulse(0), 0, 3_000, true), ['ping 0', 'ping 1000', 'ping 2000', 'ping 3000']);
 });
 
-test('six seconds of silence mean that the bench is gone', () => {
+test('timers that are a little early or late leave no second out', () => {
+  const pulse = new Pulse(0);
+  const times = [0, 990, 2_030, 2_995, 4_001];
+  assert.deepEqual(times.map((now) => pulse.tick(now)), times.map(() => 'ping'));
+});
+
+test('two seconds without an answer are a silence, fifteen are the end', () => {
   const pulse = new Pulse(0);
   run(pulse, 0, 10_000, true);
-  assert.deepEqual(run(pulse, 10_500, 16_500, false), ['ping 12000', 'ping 14000', 'ping 16000', 'gone 16500'].filter((x) => x !== 'ping 10000'));
+  assert.ok(!pulse.isQuiet(12_002));
+  assert.ok(pulse.isQuiet(12_003));
+  assert.equal(run(pulse, 10_250, 25_000, false).at(-1), 'ping 25000');
+  assert.equal(pulse.tick(25_250), 'gone');
 });
 
-test('a page that slept gives the bench a full span again', () => {
+test('an answer ends the silence', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 5_000, false);
+  assert.ok(pulse.isQuiet(5_000));
+  pulse.pong(4_000, 5_010);
+  assert.ok(!pulse.isQuiet(5_010));
+});
+
+test('a page that slept asks at once, and waits half a second', () => {
   const pulse = new Pulse(0);
   run(pulse, 0, 4_000, true);
-  assert.deepEqual(run(pulse, 3_600_000, 3_605_500, false), ['ping 3600000', 'ping 3602000', 'ping 3604000']);
-  assert.equal(pulse.tick(3_606_000), 'gone');
+  assert.equal(pulse.tick(3_600_000), 'ping');
+  assert.ok(!pulse.isQuiet(3_600_499));
+  assert.ok(pulse.isQuiet(3_600_500));
+  pulse.pong(3_600_000, 3_600_510);
+  assert.ok(!pulse.isQuiet(3_600_511));
+});
+
+test('a doubt is asked about at once, and does not make a silence shorter that lasts already', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 4_000, true);
+  pulse.doubt(4_100);
+  assert.equal(pulse.tick(4_100), 'ping');
+  assert.ok(!pulse.isQuiet(4_599));
+  assert.ok(pulse.isQuiet(4_600));
+  pulse.doubt(9_000);
+  assert.ok(pulse.isQuiet(9_000));
 });
 
 test('the round trip is that of the last ping, and never nonsense', () => {
@@ -38,6 +69,6 @@ test('the round trip is that of the last ping, and never nonsense', () => {
   assert.equal(pulse.roundTrip, 12);
 });
 
-test('tries become rarer, from half a second to ten', () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 500].map(backOff), [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
+test('tries become rarer, from half a second to five', () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 500].map(backOff), [500, 1_000, 2_000, 5_000, 5_000, 5_000]);
 });

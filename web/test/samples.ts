@@ -30,3 +30,6 @@ export const OFFER = [
 ].join('\r\n');
 
 export const ANSWER = OFFER.replace(/actpass/g, 'active').replace('t=0 0', 't=0 0\r\na=x-periscope-answer-to:QwEr');
+
+/** A browser's own data-only offer, with what matters at the places where Firefox puts it. */
+export const PAGE_OFFER = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=fingerprint:${FINGERPRINT}`, 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'a=mid:7', 'a=setup:actpass', ''].join('\r\n');

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { findCode } from '../src/code';
+import type { Connection } from '../src/connection';
+import type { Face } from '../src/face';
+import { Keeper } from '../src/keeper';
+import type { Home } from '../src/ways';
+import { FakePeerConnection, install, settled, withTimers } from './fakes';
+
+const CODE: Home = { kind: 'code', ...findCode('IQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJicoKSorLC0uLx-QwKgBFA')! };
+
+/** What the person sees. */
+let state: string;
+let sentence: string;
+let states: string[];
+let button: string | null;
+let press: () => void;
+let shown: Connection | null;
+let keeper: Keeper;
+
+beforeEach(() => {
+  install();
+  Object.assign(globalThis, { document: { visibilityState: 'visible' }, location: { protocol: 'file:', hostname: '', port: '' } });
+  if (typeof navigator === 'undefined') Object.assign(globalThis, { navigator: { userAgent: '' } });
+  state = 'idle';
+  sentence = '';
+  states = [];
+  button = null;
+  const status = {
+    get state() {
+      return state;
+    },
+    show(to: string, text: string, again: string | null = null) {
+      if (to !== state) states.push(to);
+      [state, sentence, button] = [to, text, again];
+    },
+    reword: (text: string) => (sentence = text),
+    notice: (text: string) => (sentence = text),
+    count: () => undefined,
+    onAgain: (action: () => void) => (press = action),
+  };
+  const nothing = (): void => undefined;
+  const face = { status, showMedia: (connection: Connection | null) => (shown = connection), showStage: nothing, stageText: nothing, data: nothing };
+  keeper = new Keeper(face as unknown as Face, { onChange: nothing, onUp: nothing, onFail: nothing, onOtherDown: nothing });
+});
+
+const made = (): number => FakePeerConnection.all.length;
+const connectionOf = (number: number): FakePeerConnection => FakePeerConnection.all[number]!;
+
+/** The bench takes this connection, and answers its pings. */
+async function comesUp(pc: FakePeerConnection): Promise<void> {
+  pc.control.onsend = ({ type, t }) => {
+    if (type === 'hello') come(pc, { type: 'welcome', version: 1, name: 'bench', peer: 1, streams: [], channels: [] });
+    if (type === 'ping') come(pc, { type: 'pong', t });
+  };
+  pc.become('connected');
+  pc.control.open();
+  await settled();
+}
+
+function come(pc: FakePeerConnection, message: object): void {
+  pc.control.onmessage?.({ data: JSON.stringify(message) });
+}
+
+function fallSilent(pc: FakePeerConnection): void {
+  pc.control.onsend = null;
+}
+
+/** The one that is being tried, or the one after the wait. */
+async function nextAttempt(pass: (milliseconds: number) => Promise<void>): Promise<FakePeerConnection> {
+  while (connectionOf(made() - 1).closed) await pass(250);
+  return connectionOf(made() - 1);
+}
+
+async function connected(): Promise<FakePeerConnection> {
+  keeper.connectTo(CODE);
+  await settled();
+  const pc = connectionOf(0);
+  await comesUp(pc);
+  assert.equal(state, 'connected');
+  return pc;
+}
+
+test('a code connects without waiting for anything', () =>
+  withTimers(async () => {
+    keeper.connectTo(CODE);
+    await settled();
+    assert.deepEqual(connectionOf(0).log, ['channel periscope true 0', 'remote answer …', 'local', 'remote done']);
+    await comesUp(connectionOf(0));
+    assert.deepEqual([state, sentence], ['connected', 'Connected to bench, as peer 1.']);
+  }));
+
+test('a code that gets no answer gets words, and is tried on', () =>
+  withTimers(async (pass) => {
+    keeper.connectTo(CODE);
+    await pass(3_999);
+    assert.deepEqual([state, made()], ['connecting', 1]);
+    await pass(1);
+    assert.deepEqual([state, button], ['failed', 'Try now']);
+    assert.match(sentence, /No answer from the bench/);
+    await pass(40_000);
+    const times = FakePeerConnection.all.map((pc) => pc.madeAt - connectionOf(0).madeAt);
+    // Two seconds for each try, and half a second, one, two and then five in between.
+    assert.deepEqual(times.slice(0, 6), [0, 4_500, 7_500, 11_500, 18_500, 25_500]);
+    assert.ok(FakePeerConnection.all.slice(0, -1).every((pc) => pc.closed), 'one at a time');
+    assert.equal(state, 'failed');
+    await comesUp(await nextAttempt(pass));
+    assert.equal(state, 'connected');
+  }));
+
+test('the button tries at once', () =>
+  withTimers(async (pass) => {
+    keeper.connectTo(CODE);
+    await pass(4_100);
+    press();
+    await settled();
+    assert.equal(made(), 2);
+  }));
+
+test('a bench with another certificate is not tried again', () =>
+  withTimers(async (pass) => {
+    keeper.connectTo(CODE);
+    await settled();
+    const pc = connectionOf(0);
+    (pc.sctp as { transport: { become(state: string): void } }).transport.become('failed');
+    await pass(60_000);
+    assert.deepEqual([state, made()], ['failed', 1]);
+    assert.match(sentence, /not the one that made this code/);
+  }));
+
+test('a silence is looked into beside the connection, and a bench that answers again keeps it', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    await pass(5_000);
+    fallSilent(first);
+    await pass(2_000);
+    assert.equal(made(), 2);
+    assert.ok(!first.closed);
+    come(first, { type: 'pong', t: performance.now() - 10 });
+    await settled();
+    assert.ok(connectionOf(1).closed && !first.closed);
+    assert.deepEqual(states, ['connecting', 'connected'], 'nobody saw a thing');
+    assert.equal(keeper.running?.connection.pc, first);
+  }));
+
+test('the connection that is up first stays, and the silent one is closed', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    await pass(5_000);
+    fallSilent(first);
+    await pass(2_500);
+    await comesUp(connectionOf(1));
+    assert.ok(first.closed && !connectionOf(1).closed);
+    assert.deepEqual([state, shown?.pc], ['connected', connectionOf(1)]);
+    await pass(60_000);
+    assert.equal(made(), 2);
+  }));
+
+test('a silence that lasts is shown, and its end, too', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    fallSilent(first);
+    await pass(3_500);
+    assert.deepEqual([state, shown, button], ['reconnecting', null, 'Try now']);
+    come(first, { type: 'pong', t: performance.now() });
+    await settled();
+    assert.deepEqual([state, shown?.pc], ['connected', first]);
+  }));
+
+test('a connection that fails is made anew at once, and then again and again', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    await pass(5_000);
+    first.become('failed');
+    await settled();
+    assert.deepEqual([state, made()], ['reconnecting', 2]);
+    await pass(30_000);
+    assert.ok(made() >= 6);
+    assert.equal(state, 'reconnecting');
+    await comesUp(await nextAttempt(pass));
+    assert.equal(state, 'connected');
+  }));
+
+test('a bench that is back within seconds has its page back without a wait of more than one', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    await pass(5_000);
+    fallSilent(first);
+    const killed = performance.now();
+    // Whenever it comes back, the page is not between two tries for long.
+    let longest = 0;
+    let idle = 0;
+    for (let waited = 0; waited < 8_000; waited += 50) {
+      await pass(50);
+      idle = keeper.attempt === null && performance.now() - killed > 2_500 ? idle + 50 : 0;
+      longest = Math.max(longest, idle);
+    }
+    assert.ok(longest <= 1_050, `${longest} ms`);
+  }));
+
+test('a bench that ends the session is left alone', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    come(first, { type: 'bye', text: 'dropped' });
+    await pass(60_000);
+    assert.deepEqual([state, made()], ['failed', 1]);
+    assert.match(sentence, /dropped/);
+  }));
+
+test('a frozen picture gets a fresh connection, answers to pings or not', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    keeper.refreshConnection();
+    await pass(1_100);
+    assert.equal(made(), 2);
+    assert.ok(!first.closed && !connectionOf(1).closed);
+    await comesUp(connectionOf(1));
+    assert.ok(first.closed);
+    assert.deepEqual(states, ['connecting', 'connected']);
+  }));
+
+test('a fresh connection for a frozen picture that does not come up is forgotten', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    keeper.refreshConnection();
+    await pass(20_000);
+    assert.deepEqual([state, made(), first.closed], ['connected', 2, false]);
+  }));
+
+test('a page that woke up asks at once, and looks for the bench half a second later', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    await pass(5_000);
+    fallSilent(first);
+    keeper.hurry();
+    await pass(750);
+    assert.equal(made(), 2);
+  }));
+
+test('out of sight the browser’s own checks set the pace', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    Object.assign(globalThis, { document: { visibilityState: 'hidden' } });
+    first.become('failed');
+    await pass(15_000);
+    assert.deepEqual([made(), connectionOf(1).closed], [2, false]);
+    connectionOf(1).become('failed');
+    await settled();
+    assert.equal(made(), 3, 'without a timer');
+    Object.assign(globalThis, { document: { visibilityState: 'visible' } });
+    keeper.hurry();
+    await settled();
+    assert.equal(made(), 4, 'somebody looks');
+  }));
+
+test('a connection by paste waits for its bench, and ends if that does not come back', () =>
+  withTimers(async (pass) => {
+    const connection = await keeper.build();
+    await connection.takeAnswer('v=0', 20_000);
+    keeper.adopt({ connection, way: { kind: 'paste', answer: null, remake: null } }, 'Connecting …');
+    const pc = connectionOf(0);
+    await comesUp(pc);
+    fallSilent(pc);
+    await pass(10_000);
+    assert.deepEqual([state, button, made()], ['reconnecting', null, 1]);
+    come(pc, { type: 'pong', t: performance.now() });
+    assert.equal(state, 'connected');
+    await pass(20_000);
+    assert.deepEqual([state, made()], ['failed', 1]);
+  }));
+
+test('another bench that cannot be reached ends nothing', () =>
+  withTimers(async (pass) => {
+    const first = await connected();
+    keeper.connectTo(CODE);
+    await pass(20_000);
+    assert.deepEqual([state, first.closed, made()], ['connected', false, 2]);
+  }));
