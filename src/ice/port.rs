@@ -351,6 +351,7 @@ impl Wire {
             }
         }
         for knock in knocks {
+            gst::debug!(crate::CAT, "somebody knocks with code {}", knock.code);
             (self.on_knock)(knock);
         }
     }

@@ -462,6 +462,7 @@ impl Session {
             since: Instant::now(),
         };
         self.tell(&ToPage::Offer { id, sdp: &sdp });
+        self.log("is offered media");
         Ok(())
     }
 
@@ -484,6 +485,7 @@ impl Session {
             });
         match taken {
             Ok(answer) => {
+                self.log("has taken the media");
                 self.admit_media();
                 self.negotiation.agree(&answer);
                 self.negotiation.in_band = InBand::Idle;

@@ -352,6 +352,7 @@ impl Session {
             code: Some(knock.code),
         };
         let mut session = Self::new(birth, None, Some(knock.seat), admission)?;
+        session.log("has come by a code; webrtcbin is made");
         session.begin_data_only(&knock.remote_ufrag, knock.fingerprint, Setup::Active)?;
         session.deadline = Some((
             Instant::now() + WAIT_FOR_HANDSHAKE,
@@ -433,6 +434,11 @@ impl Session {
             state,
             text: text.to_owned(),
         });
+    }
+
+    /// For the debug log, which has the times.
+    pub(super) fn log(&self, what: &str) {
+        gst::debug!(crate::CAT, "peer {}: {what}", self.id);
     }
 
     /// Handles events until the peer ends; tells why it ended.
@@ -620,6 +626,7 @@ impl Session {
     fn follow_path(&mut self) {
         if self.path == PathState::Found && self.state != PeerState::Waiting {
             self.path = PathState::Told;
+            self.log("has a path");
             self.rtc.connect_ice();
         }
     }
@@ -672,6 +679,7 @@ impl Session {
         if let Some(seat) = &self.seat {
             seat.verified();
         }
+        self.log("is verified");
         self.verification = Verification::Done;
         self.deadline = None;
         self.enter(PeerState::Connected, "");
@@ -682,6 +690,7 @@ impl Session {
 
     fn channel_is_open(&mut self, label: &Arc<str>) -> ControlFlow<String> {
         self.verify()?;
+        self.log(&format!("channel “{label}” is open"));
         if &**label == control::LABEL {
             if let Some(control) = &mut self.control {
                 control.open = true;
@@ -748,6 +757,7 @@ impl Session {
     fn take_control(&mut self, text: &str) -> ControlFlow<String> {
         match FromPage::read(text) {
             Ok(FromPage::Hello { version, codecs }) => {
+                self.log("says hello");
                 if version != control::VERSION {
                     self.tell(&ToPage::Error {
                         text: &format!(

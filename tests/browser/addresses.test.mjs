@@ -8,7 +8,7 @@ import { inEachBrowser } from './harness/scenario.mjs';
 inEachBrowser(
   (scenario) => {
     scenario('the bench offers, the page answers with real addresses', async ({ bench, open }) => {
-      const p = await bench(BARS, { http: false });
+      const p = await bench(BARS, { http: false, settings: { ice: 'full' } });
       const page = await open();
       await page.enter(await p.offer());
       const answer = await page.code('answer');

@@ -96,6 +96,8 @@ export class Page {
       `an ${type} in #code-out`,
       (wanted) => {
         const { value } = /** @type {HTMLTextAreaElement} */ (document.querySelector('#code-out'));
+        // A short answer (PROTOCOL.md): the page of a bench with ICE-lite gives no other.
+        if (wanted === 'answer' && /^Q[\w-]{49}$/.test(value)) return value;
         try {
           return JSON.parse(atob(value)).type === wanted ? value : '';
         } catch {
