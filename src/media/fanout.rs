@@ -80,9 +80,7 @@ impl Recent {
             self.pictures.clear();
         }
         match picture {
-            Some(picture)
-                if is_key_frame || (1..MAX_RECENT).contains(&self.pictures.len()) =>
-            {
+            Some(picture) if is_key_frame || (1..MAX_RECENT).contains(&self.pictures.len()) => {
                 self.pictures.push(picture);
             }
             _ => self.pictures.clear(),
@@ -474,7 +472,11 @@ mod tests {
         assert_eq!(given(&recent, Some(seen)), Some(1));
         recent.add(picture(), true);
         recent.add(picture(), false);
-        assert_eq!(given(&recent, Some(seen)), Some(2), "from the newer key frame on");
+        assert_eq!(
+            given(&recent, Some(seen)),
+            Some(2),
+            "from the newer key frame on"
+        );
     }
 
     #[test]
