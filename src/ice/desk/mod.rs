@@ -174,7 +174,9 @@ impl Desk {
     /// The guest's certificate is the announced one: it does not count any more among
     /// those who are not admitted.
     pub(crate) fn admitted(&mut self, guest: Guest) {
-        if let Some(entry) = self.guests.get_mut(&guest) {
+        if let Some(entry) = self.guests.get_mut(&guest)
+            && entry.stage == Stage::Unverified
+        {
             entry.stage = Stage::Admitted;
         }
     }

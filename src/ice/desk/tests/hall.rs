@@ -175,6 +175,17 @@ fn an_announced_guest_that_has_ended_is_not_answered_any_more() {
 }
 
 #[test]
+fn nobody_is_admitted_without_a_knock() {
+    let mut bench = Bench::new(Limits::default());
+    bench.receive_check(HOME, &Browser::coded("chrm"));
+    for guest in bench.desk.guests.keys().copied().collect::<Vec<_>>() {
+        bench.desk.admitted(guest);
+    }
+    let outcome = bench.receive(HOME, &RTP);
+    assert_eq!(outcome, Outcome::Dropped(Reason::NoClientHello));
+}
+
+#[test]
 fn the_longest_buried_are_forgotten() {
     let mut bench = Bench::new(Limits {
         buried: 3,
