@@ -244,7 +244,7 @@ test('out of sight the browser’s own checks set the pace', () =>
     first.become('failed');
     await pass(15_000);
     assert.deepEqual([made(), connectionOf(1).closed], [2, false]);
-    connectionOf(1).become('failed');
+    connectionOf(1).findNoPath();
     await settled();
     assert.equal(made(), 3, 'without a timer');
     Object.assign(globalThis, { document: { visibilityState: 'visible' } });
@@ -289,10 +289,10 @@ test('while a short answer is carried, a browser that gives up is no failure', (
     await adopt();
     for (const number of [0, 1, 2]) {
       await pass(15_000);
-      connectionOf(number).become('failed');
+      connectionOf(number).findNoPath();
     }
     await pass(100);
     assert.deepEqual([remade, state, sentence], [3, 'connecting', 'Carry it.']);
-    connectionOf(3).become('failed');
+    connectionOf(3).findNoPath();
     assert.deepEqual([remade, state], [3, 'failed'], 'but not again and again without a pause');
   }));
