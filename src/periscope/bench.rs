@@ -225,9 +225,9 @@ impl Bench {
         let _ = hall.set(Arc::downgrade(&bench));
         let started = bench
             .start_data()
+            .and_then(|()| bench.watch_lan(settings))
             .and_then(|()| bench.show_page(server))
             .and_then(|()| bench.show_code(settings))
-            .and_then(|()| bench.watch_lan(settings))
             .and_then(|()| match use_console {
                 true => bench.start_console(settings.console),
                 false => Ok(()),
@@ -275,6 +275,11 @@ impl Bench {
                 );
             }
             self.messenger.print("page", &url);
+        }
+        if lock(&self.publisher).is_some() {
+            let name = self.door.mdns_name();
+            self.messenger
+                .print("page", &format!("http://{name}:{port}/#{key}"));
         }
     }
 
