@@ -705,6 +705,9 @@ impl Session {
             if let Some(control) = &mut self.control {
                 control.open = true;
             }
+            if matches!(self.verification, Verification::Done) {
+                self.open_data_channels();
+            }
             self.tell_welcome();
             self.renegotiate();
         } else if matches!(self.verification, Verification::Done)
@@ -728,8 +731,9 @@ impl Session {
     }
 
     fn open_data_channels(&mut self) {
-        if self.control.is_none() {
-            // The other side has no data channels at all.
+        // The other side may have no data channels at all. And while SCTP is coming up,
+        // webrtcbin starts a channel that is made just then twice: it may never open.
+        if !self.control.as_ref().is_some_and(|control| control.open) {
             return;
         }
         for label in self.host.labels() {
