@@ -153,6 +153,7 @@ for (const kind of options.browsers) {
   await browser.close();
 }
 
+let failed = false;
 report.head('From the text in the page, opened from disk, to connection and first picture. 640×480, 30 pictures/s; milliseconds');
 for (const what of /** @type {const} */ (['connected', 'picture'])) {
   console.log(
@@ -162,6 +163,7 @@ for (const what of /** @type {const} */ (['connected', 'picture'])) {
         const { n, median, min, p25, p75, max } = summary(times.map((one) => one[what]));
         const target = way === 'code' ? CASES[name].targets[what] : undefined;
         const judged = target === undefined ? ['', ''] : [`≤ ${target}`, verdict(median, target)];
+        failed ||= judged.includes('FAIL');
         return [CASES[name].words, browser, WAYS[way].words, String(n), ...[median, min, p25, p75, max].map(ms), ...judged];
       }),
     ])}\n`,
@@ -201,3 +203,4 @@ console.log(
   ),
 );
 await report.save({ times: TIMES, targets: TARGETS, series, ratios });
+process.exitCode = failed ? 1 : 0;
