@@ -518,7 +518,7 @@ impl Session {
             Event::ChannelClosed(label) => {
                 self.channels.remove(&label);
                 if &*label == control::LABEL && self.state == PeerState::Connected {
-                    return ControlFlow::Break("the page was closed".into());
+                    return self.page_has_left();
                 }
             }
             Event::Message(label, payload) => {
@@ -527,12 +527,11 @@ impl Session {
                     return self.take_message(&label, payload);
                 }
             }
+            Event::PipelineError { source, .. } if source.starts_with("sctp") => {
+                return self.page_has_left();
+            }
             Event::PipelineError { source, text } => {
-                return ControlFlow::Break(if source.starts_with("sctp") {
-                    "the page was closed".into()
-                } else {
-                    format!("{source}: {text}")
-                });
+                return ControlFlow::Break(format!("{source}: {text}"));
             }
             Event::TakeAnswer { answer, reply } => {
                 reply(self.take_answer(&answer));
@@ -809,7 +808,7 @@ impl Session {
                 self.last_ping = Some(Instant::now());
                 self.tell(&ToPage::Pong { t });
             }
-            Ok(FromPage::Bye { .. }) => return ControlFlow::Break("the page was closed".into()),
+            Ok(FromPage::Bye { .. }) => return self.page_has_left(),
             Ok(FromPage::Unknown) => {}
             Err(error) => self.tell(&ToPage::Error {
                 text: &error.to_string(),
@@ -917,6 +916,13 @@ impl Session {
             structure = structure.field("webrtc", statistics);
         }
         structure.build()
+    }
+
+    /// Nobody is there to be told anything: of each message to a channel that has ended
+    /// webrtcbin 1.22 keeps an element for good.
+    fn page_has_left(&mut self) -> ControlFlow<String> {
+        self.farewell = false;
+        ControlFlow::Break("the page was closed".into())
     }
 
     /// Tells the page why, and gives the message a moment to leave.
