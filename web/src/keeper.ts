@@ -10,7 +10,7 @@ import type { Face } from './face';
 import { Retry } from './retry';
 import * as say from './sentences';
 import { Teller } from './teller';
-import { close, open, wayTo, type Home, type Pace, type Session } from './ways';
+import { close, open, wayTo, type Home, type Pace, type Session, type ShortAnswer } from './ways';
 import { WhepError } from './whep';
 
 /** Why a connection is being made: a person wants it, the running one is silent or shows nothing new, or none is left. */
@@ -32,7 +32,6 @@ export interface KeeperEvents {
 const SILENCE_SHOWN = 1_000;
 /** Out of sight a try that took so long is followed by the next one without a wait. */
 const UNSEEN_PACE = 5_000;
-const REMADE_AFTER = 2_000;
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -220,7 +219,7 @@ export class Keeper {
     close(attempt);
     this.attempt = null;
     const { way } = attempt;
-    if (way.kind === 'paste') return this.carriedFailed(attempt, way.remake, why);
+    if (way.kind === 'paste') return this.carriedFailed(attempt.connection, way.short, why);
     const sentence = say.notReached(way.home, why);
     const isFinal = say.isFinal(why);
     if (this.running !== null) {
@@ -235,13 +234,12 @@ export class Keeper {
     }
   }
 
-  private carriedFailed(attempt: Attempt, remake: (() => Promise<void>) | null, why: Cause | WhepError): void {
-    const sentence = why instanceof WhepError ? say.BAD_ANSWER : say.ended(why);
+  private carriedFailed(connection: Connection, short: ShortAnswer | null, why: Cause | WhepError): void {
     const gaveUp = !(why instanceof WhepError) && (why.kind === 'no-path' || why.kind === 'lost');
-    // A browser that gives up at once would do so again and again.
-    const isWorthIt = gaveUp && performance.now() - attempt.begun > REMADE_AFTER;
-    if (remake === null || !isWorthIt) this.complain(sentence);
-    else remake().catch(() => this.complain(sentence));
+    const sentence = why instanceof WhepError ? say.BAD_ANSWER : gaveUp && short !== null ? short.unreached : say.ended(why);
+    // The bench was there: it is the browser that gave up while the person was on the way.
+    if (gaveUp && short !== null && connection.wasReached) short.remake().catch(() => this.complain(sentence));
+    else this.complain(sentence);
   }
 
   /** Whether a first attempt that came to nothing is followed by another one. */

@@ -57,6 +57,7 @@ export class FakePeerConnection extends EventTarget {
   closed = false;
   readonly madeAt = performance.now();
   onconnectionstatechange: (() => void) | null = null;
+  oniceconnectionstatechange: (() => void) | null = null;
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
   constructor() {
     super();
@@ -98,9 +99,15 @@ export class FakePeerConnection extends EventTarget {
     this.closed = true;
     this.signalingState = 'closed';
   }
-  /** Nobody answered the browser's checks. */
+  /** Somebody answered the browser's checks. */
+  findPath(): void {
+    this.iceConnectionState = 'connected';
+    this.oniceconnectionstatechange?.();
+  }
+  /** Nobody answers the browser's checks. */
   findNoPath(): void {
     this.iceConnectionState = 'failed';
+    this.oniceconnectionstatechange?.();
     this.become('failed');
   }
   become(state: string): void {
