@@ -227,11 +227,8 @@ impl Wire {
                 self.state
                     .recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas);
             drop(buffers);
-            let received = match received {
-                Ok(received) => received,
-                // Nothing there, or an ICMP error that belongs to a peer that has gone.
-                Err(_) => 0,
-            };
+            // An error: nothing there, or an ICMP message for a peer that has gone.
+            let received = received.unwrap_or_default();
             let datagrams = storage
                 .chunks(LARGEST)
                 .zip(&metas)

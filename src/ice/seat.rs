@@ -100,6 +100,12 @@ impl Seat {
         self.wire.verified(self.guest);
     }
 
+    /// Gives the seat up: whoever sits here gets no answers any more. Packets that are on
+    /// their way out still leave.
+    pub(crate) fn leave(&self) {
+        self.wire.leave(self.guest);
+    }
+
     // ---- Packets ----------------------------------------------------------------------
 
     /// Lets packets flow into the pipeline. A ClientHello that arrives in a webrtcbin of
@@ -178,7 +184,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.wire.leave(self.guest);
+        self.leave();
     }
 }
 

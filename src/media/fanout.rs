@@ -2,9 +2,10 @@
 //!
 //! The sink never waits: what a consumer cannot take is dropped for that consumer
 //! alone. Consumers of an encoded stream start, and start again after a drop, with
-//! a key frame, which is asked for upstream as seldom as does the job.
+//! a key frame, which is asked for upstream as seldom as does the job. One that joins
+//! right after a key frame gets that, and what came since, at once.
 //!
-//! Locks: `consumers`, `upstream` and `requests` are leaves. Each is held for a few
+//! Locks: `shared`, `upstream` and `requests` are leaves. Each is held for a few
 //! loads and stores, never across a call into GStreamer and never two at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,9 +41,7 @@ pub(crate) struct Fanout(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     flow: Flow,
-    /// Replaced as a whole on change, so that the streaming thread holds the lock
-    /// only to clone the pointer.
-    consumers: Mutex<Arc<[Arc<Consumer>]>>,
+    shared: Mutex<Shared>,
     /// Sink pad of the `appsink` that feeds this fan-out at the moment: key-frame
     /// requests leave through it.
     upstream: Mutex<Option<gst::Pad>>,
@@ -52,6 +51,59 @@ struct Inner {
     /// The newest raw picture: an encoder that starts while the source
     /// rests (a slide, a paused camera) has something to show at once.
     latest: Mutex<Option<gst::Sample>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Replaced as a whole on change, so that the streaming thread holds the lock
+    /// only to clone the pointer.
+    consumers: Arc<[Arc<Consumer>]>,
+    recent: Recent,
+}
+
+/// The newest encoded pictures from a key frame on; none if that is too long ago.
+#[derive(Debug, Default)]
+struct Recent {
+    pictures: Vec<gst::Sample>,
+    /// Number of the next picture; the last of `pictures` is the one before.
+    next: u64,
+}
+
+/// Pictures that a newcomer is given at once: more would take a browser longer to decode
+/// than a new key frame takes to come.
+const MAX_RECENT: usize = 8;
+
+impl Recent {
+    fn add(&mut self, picture: Option<gst::Sample>, is_key_frame: bool) {
+        self.next += 1;
+        if is_key_frame {
+            self.pictures.clear();
+        }
+        match picture {
+            Some(picture) if is_key_frame || (1..MAX_RECENT).contains(&self.pictures.len()) => {
+                self.pictures.push(picture);
+            }
+            _ => self.pictures.clear(),
+        }
+    }
+
+    /// Whether a picture that is no key frame would be kept.
+    fn has_room(&self) -> bool {
+        (1..MAX_RECENT).contains(&self.pictures.len())
+    }
+
+    /// What somebody has to be given who has had everything before picture `from`, or
+    /// nothing yet; none if a key frame has to be awaited.
+    fn since(&self, from: Option<u64>) -> Option<Vec<gst::Sample>> {
+        let first = self.next - self.pictures.len() as u64;
+        let skip = match from {
+            Some(from) if from == self.next => return Some(Vec::new()),
+            Some(from) => from.saturating_sub(first),
+            None => 0,
+        };
+        let missing = self.pictures.get(usize::try_from(skip).ok()?..)?;
+        (!missing.is_empty()).then(|| missing.to_vec())
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +132,10 @@ impl Fanout {
     pub(crate) fn new(flow: Flow) -> Self {
         Self(Arc::new(Inner {
             flow,
-            consumers: Mutex::new(Arc::from([])),
+            shared: Mutex::new(Shared {
+                consumers: Arc::from([]),
+                recent: Recent::default(),
+            }),
             upstream: Mutex::new(None),
             requests: Mutex::new(KeyFrameRequests::new()),
             epoch: Instant::now(),
@@ -150,15 +205,15 @@ impl Fanout {
             pushed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         });
-        {
-            let mut consumers = locked(&self.0.consumers);
-            *consumers = consumers
-                .iter()
-                .cloned()
-                .chain([consumer.clone()])
-                .collect();
-        }
+        let starts = match self.0.flow {
+            Flow::Encoded => self.catch_up(&consumer),
+            Flow::Pictures | Flow::Sound => {
+                locked(&self.0.shared).add(&consumer);
+                false
+            }
+        };
         match self.0.flow {
+            Flow::Encoded if starts => {}
             Flow::Encoded => self.request_key_frame(),
             Flow::Pictures => {
                 let latest = locked(&self.0.latest).clone();
@@ -175,9 +230,33 @@ impl Fanout {
         }
     }
 
+    /// Adds a consumer. True if it has been given a key frame and all that came since.
+    fn catch_up(&self, consumer: &Arc<Consumer>) -> bool {
+        let mut seen = None;
+        loop {
+            let missing = {
+                let mut shared = locked(&self.0.shared);
+                let missing = shared.recent.since(seen);
+                if missing.as_ref().is_none_or(Vec::is_empty) {
+                    let starts = missing.is_some();
+                    consumer.needs_key_frame.store(!starts, Ordering::Relaxed);
+                    shared.add(consumer);
+                    return starts;
+                }
+                seen = Some(shared.recent.next);
+                missing
+            };
+            // Not under the lock; what is distributed meanwhile is fetched in the next round.
+            for sample in missing.into_iter().flatten() {
+                consumer.push(&sample);
+            }
+        }
+    }
+
     /// Lets go of the newest picture.
     pub(crate) fn forget(&self) {
         let _old = locked(&self.0.latest).take();
+        let _recent = std::mem::take(&mut locked(&self.0.shared).recent.pictures);
     }
 
     /// Asks the source for a key frame, unless one is on its way.
@@ -219,7 +298,7 @@ impl Fanout {
                 }
             }
         }
-        let consumers = locked(&self.0.consumers).clone();
+        let consumers = self.0.next(sample, buffer);
         let mut key_frame_wanted = false;
         for consumer in consumers.iter() {
             key_frame_wanted |= consumer.offer(sample, buffer, self.0.flow);
@@ -227,6 +306,50 @@ impl Fanout {
         if key_frame_wanted {
             self.request_key_frame();
         }
+    }
+}
+
+impl Inner {
+    /// Keeps a picture for newcomers. Gives those who are there.
+    fn next(&self, sample: &gst::Sample, buffer: &gst::BufferRef) -> Arc<[Arc<Consumer>]> {
+        let is_picture = self.flow == Flow::Encoded
+            && sample
+                .caps()
+                .and_then(|caps| caps.structure(0))
+                .is_some_and(|structure| structure.name().starts_with("video/"));
+        if !is_picture {
+            return locked(&self.shared).consumers.clone();
+        }
+        let is_key_frame = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let keep = is_key_frame || locked(&self.shared).recent.has_room();
+        // A copy: an encoder in hardware has few buffers, and waits for them.
+        let copy = keep.then(|| copied(sample, buffer)).flatten();
+        let mut shared = locked(&self.shared);
+        shared.recent.add(copy, is_key_frame);
+        shared.consumers.clone()
+    }
+}
+
+fn copied(sample: &gst::Sample, buffer: &gst::BufferRef) -> Option<gst::Sample> {
+    let buffer = buffer.copy_deep().ok()?;
+    let caps = sample.caps_owned();
+    Some(
+        gst::Sample::builder()
+            .buffer(&buffer)
+            .caps_if_some(caps.as_ref())
+            .segment_if_some(sample.segment())
+            .build(),
+    )
+}
+
+impl Shared {
+    fn add(&mut self, consumer: &Arc<Consumer>) {
+        self.consumers = self
+            .consumers
+            .iter()
+            .cloned()
+            .chain([consumer.clone()])
+            .collect();
     }
 }
 
@@ -248,13 +371,17 @@ impl Consumer {
             }
             self.needs_key_frame.store(false, Ordering::Relaxed);
         }
+        self.push(sample);
+        false
+    }
+
+    fn push(&self, sample: &gst::Sample) {
         // Fails while the consumer's pipeline stops: it is about to unlink.
         let counter = match self.appsrc.push_sample(sample) {
             Ok(_) => &self.pushed,
             Err(_) => &self.dropped,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        false
     }
 }
 
@@ -274,8 +401,9 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         {
-            let mut consumers = locked(&self.fanout.0.consumers);
-            *consumers = consumers
+            let mut shared = locked(&self.fanout.0.shared);
+            shared.consumers = shared
+                .consumers
                 .iter()
                 .filter(|other| !Arc::ptr_eq(other, &self.consumer))
                 .cloned()
@@ -286,5 +414,78 @@ impl Drop for Link {
         {
             pad.remove_probe(probe);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Option<gst::Sample> {
+        gst::init().expect("GStreamer");
+        Some(gst::Sample::builder().build())
+    }
+
+    fn after(key_frames: &[bool]) -> Recent {
+        let mut recent = Recent::default();
+        for is_key_frame in key_frames {
+            recent.add(picture(), *is_key_frame);
+        }
+        recent
+    }
+
+    fn given(recent: &Recent, from: Option<u64>) -> Option<usize> {
+        recent.since(from).map(|pictures| pictures.len())
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_key_frame_and_what_came_since() {
+        assert_eq!(given(&after(&[false, true, false, false]), None), Some(3));
+    }
+
+    #[test]
+    fn without_a_recent_key_frame_a_newcomer_waits() {
+        assert_eq!(given(&after(&[]), None), None);
+        assert_eq!(given(&after(&[false, false]), None), None);
+        let mut long_ago = vec![true];
+        long_ago.resize(MAX_RECENT + 1, false);
+        let mut recent = after(&long_ago);
+        assert_eq!(given(&recent, None), None);
+        assert!(!recent.has_room());
+        recent.add(picture(), true);
+        assert_eq!(given(&recent, None), Some(1));
+    }
+
+    #[test]
+    fn who_has_caught_up_is_given_nothing_and_waits_for_nothing() {
+        let recent = after(&[true, false]);
+        assert_eq!(given(&recent, Some(recent.next)), Some(0));
+        let resting = after(&[]);
+        assert_eq!(given(&resting, Some(resting.next)), Some(0));
+    }
+
+    #[test]
+    fn who_lags_behind_is_given_the_rest_or_a_new_beginning() {
+        let mut recent = after(&[true, false]);
+        let seen = recent.next;
+        recent.add(picture(), false);
+        assert_eq!(given(&recent, Some(seen)), Some(1));
+        recent.add(picture(), true);
+        recent.add(picture(), false);
+        assert_eq!(
+            given(&recent, Some(seen)),
+            Some(2),
+            "from the newer key frame on"
+        );
+    }
+
+    #[test]
+    fn who_lags_behind_too_far_waits_for_a_key_frame() {
+        let mut recent = after(&[true]);
+        let seen = recent.next;
+        for _ in 0..2 * MAX_RECENT {
+            recent.add(picture(), false);
+        }
+        assert_eq!(given(&recent, Some(seen)), None);
     }
 }

@@ -128,6 +128,16 @@ impl Negotiation {
         })
     }
 
+    /// What will be sent if the other side takes the best that it is offered.
+    pub(super) fn likely(&self) -> impl Iterator<Item = (String, Codec)> {
+        self.sending()
+            .filter(|sending| matches!(sending.agreed, Agreed::Open))
+            .filter_map(|sending| {
+                let (offered, _) = sending.offered.first()?;
+                Some((sending.stream.clone(), offered.codec))
+            })
+    }
+
     /// Since when an in-band offer waits for its answer.
     pub(super) const fn offer_out_since(&self) -> Option<Instant> {
         match self.in_band {
@@ -490,6 +500,7 @@ impl Session {
                 self.negotiation.agree(&answer);
                 self.negotiation.in_band = InBand::Idle;
                 self.feed_all();
+                self.warm.clear();
                 self.tell_welcome();
                 self.renegotiate();
             }

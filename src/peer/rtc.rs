@@ -43,9 +43,28 @@ pub(crate) struct Network {
 
 /// A certificate with its private key.
 pub(crate) struct Certificate {
-    /// Both, in PEM.
-    pub(crate) pem: String,
-    pub(crate) fingerprint: Fingerprint,
+    pem: String,
+    fingerprint: Fingerprint,
+    /// Keeps the certificate loaded between two peers. GStreamer shares one among all who
+    /// have the same text, and lets it go with the last of them, in a way that crashes if
+    /// somebody new asks for it at that moment (dtlsdec up to 1.26 at least).
+    _anchor: Option<gst::Element>,
+}
+
+impl Certificate {
+    /// `pem` holds both.
+    pub(crate) fn new(pem: String, fingerprint: Fingerprint) -> Self {
+        let anchor = gst::ElementFactory::make("dtlsdec").property("pem", &pem);
+        Self {
+            _anchor: anchor.build().ok(),
+            pem,
+            fingerprint,
+        }
+    }
+
+    pub(crate) const fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
 }
 
 /// Longest wait for an answer of webrtcbin, which takes milliseconds.
@@ -164,6 +183,10 @@ impl Rtc {
             )
             .with_context(|| format!("webrtcbin refused the data channel “{label}”"))?;
         listen_to_channel(&channel, label, events);
+        // With SCTP up, webrtcbin opens it from its own thread, maybe before we listened.
+        if channel.ready_state() == gst_webrtc::WebRTCDataChannelState::Open {
+            events.send(Event::ChannelOpen(label.into()));
+        }
         Ok(channel)
     }
 

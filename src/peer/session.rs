@@ -29,6 +29,7 @@ use super::{Host, PeerState, Report, SignalingError};
 use crate::ice::port::Knock;
 use crate::ice::seat::{Seat, SeatEvent};
 use crate::media::Media;
+use crate::media::stream::Subscription;
 use crate::net;
 use crate::signaling::code::{CodeId, Rights};
 use crate::signaling::description::Description;
@@ -159,6 +160,9 @@ pub(super) struct Session {
     /// Data channels that the browser opened, kept alive.
     offered: Vec<WebRTCDataChannel>,
     reassemblers: HashMap<Arc<str>, Reassembler>,
+    /// Streams that have been offered and will most likely be taken: their encoders run
+    /// while the page makes its answer.
+    pub(super) warm: Vec<Subscription>,
     last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.
     farewell: bool,
@@ -193,6 +197,10 @@ pub(crate) fn run(birth: Birth, opening: Opening) {
             // Nobody sends through channels of a webrtcbin that is being taken down.
             channels.clear();
             session.say_farewell(&reason);
+            // A browser that still got answers would believe itself connected.
+            if let Some(seat) = &session.seat {
+                seat.leave();
+            }
             // The elements stop before the end is told: whoever hears of it may count
             // on them being gone.
             drop(session);
@@ -291,6 +299,7 @@ impl Session {
             opened: HashMap::new(),
             offered: Vec::new(),
             reassemblers: HashMap::new(),
+            warm: Vec::new(),
             last_ping: None,
             farewell: true,
         })
@@ -359,6 +368,7 @@ impl Session {
             "the viewer did not finish the handshake",
         ));
         session.enter(PeerState::Connecting, "");
+        session.path = PathState::Found;
         session.follow_path();
         Ok(session)
     }
@@ -695,6 +705,9 @@ impl Session {
             if let Some(control) = &mut self.control {
                 control.open = true;
             }
+            if matches!(self.verification, Verification::Done) {
+                self.open_data_channels();
+            }
             self.tell_welcome();
             self.renegotiate();
         } else if matches!(self.verification, Verification::Done)
@@ -705,9 +718,22 @@ impl Session {
         ControlFlow::Continue(())
     }
 
+    /// Starts the encoders that the offer which is out will need.
+    fn warm_up(&mut self) {
+        let likely: Vec<_> = self.negotiation.likely().collect();
+        for (name, codec) in likely {
+            let streams = self.media.streams();
+            let stream = streams.iter().find(|s| s.name == name && s.is_ready());
+            // What goes wrong here goes wrong again, and is told, when it is needed.
+            let subscription = stream.and_then(|s| self.media.subscribe(s, codec).ok());
+            self.warm.extend(subscription);
+        }
+    }
+
     fn open_data_channels(&mut self) {
-        if self.control.is_none() {
-            // The other side has no data channels at all.
+        // The other side may have no data channels at all. And while SCTP is coming up,
+        // webrtcbin starts a channel that is made just then twice: it may never open.
+        if !self.control.as_ref().is_some_and(|control| control.open) {
             return;
         }
         for label in self.host.labels() {
@@ -776,6 +802,7 @@ impl Session {
                 self.last_ping.get_or_insert_with(Instant::now);
                 self.tell_welcome();
                 self.renegotiate();
+                self.warm_up();
             }
             Ok(FromPage::Answer { id, sdp }) => self.take_reanswer(id, &sdp),
             Ok(FromPage::Ping { t }) => {
@@ -928,7 +955,7 @@ fn ours(network: &Network, seat: Option<&Seat>) -> Ours {
         fingerprint: network
             .certificate
             .as_ref()
-            .map(|certificate| certificate.fingerprint.clone()),
+            .map(|certificate| certificate.fingerprint().clone()),
         ice: seat.map(|seat| LiteIce {
             ufrag: seat.ufrag.clone(),
             pwd: seat.pwd.clone(),

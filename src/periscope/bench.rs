@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::door::{Door, Issued, Refused};
 use super::lan::LanWatch;
@@ -33,6 +33,9 @@ use gst::prelude::*;
 
 /// The bundled page.
 const PAGE: &str = include_str!("../../web/dist/periscope.html");
+
+/// Viewers who are turned away within this time are told of once.
+const TURNED_AWAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Posts messages for the application, with the element as their source.
 #[derive(Debug, Clone)]
@@ -128,6 +131,8 @@ pub(crate) struct Bench {
     /// The page's server, and the key that it asks for.
     server: Mutex<Option<(Server, String)>>,
     pub(super) console: Mutex<Option<Console>>,
+    /// When somebody was turned away last.
+    turned_away: Mutex<Option<Instant>>,
     /// The code that was printed at the start.
     standing_code: Mutex<Option<CodeId>>,
     data_thread: Mutex<Option<JoinHandle<()>>>,
@@ -209,6 +214,7 @@ impl Bench {
             page_url: Mutex::new(None),
             server: Mutex::new(None),
             console: Mutex::new(None),
+            turned_away: Mutex::new(None),
             standing_code: Mutex::new(None),
             data_thread: Mutex::new(None),
             lan: Mutex::new(None),
@@ -219,9 +225,9 @@ impl Bench {
         let _ = hall.set(Arc::downgrade(&bench));
         let started = bench
             .start_data()
+            .and_then(|()| bench.watch_lan(settings))
             .and_then(|()| bench.show_page(server))
             .and_then(|()| bench.show_code(settings))
-            .and_then(|()| bench.watch_lan(settings))
             .and_then(|()| match use_console {
                 true => bench.start_console(settings.console),
                 false => Ok(()),
@@ -269,6 +275,11 @@ impl Bench {
                 );
             }
             self.messenger.print("page", &url);
+        }
+        if lock(&self.publisher).is_some() {
+            let name = self.door.mdns_name();
+            self.messenger
+                .print("page", &format!("http://{name}:{port}/#{key}"));
         }
     }
 
@@ -434,6 +445,13 @@ impl Bench {
                 crate::CAT,
                 "a viewer with code {code} is turned away: {error}"
             );
+            let now = Instant::now();
+            let told = lock(&self.turned_away).replace(now);
+            // A page tries again every few seconds, and cannot be told why.
+            if told.is_none_or(|at| now.duration_since(at) > TURNED_AWAY_AGAIN) {
+                self.messenger
+                    .warn(&format!("a viewer was turned away: {error}"));
+            }
         }
     }
 

@@ -56,13 +56,13 @@ impl Door {
             })?,
             source => Identity::open(source, now)?,
         };
-        let certificate = Arc::new(Certificate {
-            pem: identity.certificate_pem().to_owned(),
-            fingerprint: Fingerprint {
+        let certificate = Arc::new(Certificate::new(
+            identity.certificate_pem().to_owned(),
+            Fingerprint {
                 algorithm: Algorithm::Sha256,
                 bytes: identity.fingerprint().to_vec(),
             },
-        });
+        ));
         let mut codes = identity.codes();
         if codes.next_expiry().is_some_and(|at| at <= now) {
             // That they stay in the file harms nobody.

@@ -9,7 +9,7 @@ import { inEachBrowser } from './harness/scenario.mjs';
 function tampered(code) {
   if (!code.startsWith('ey')) {
     const bytes = Buffer.from(code, 'base64url');
-    bytes[bytes.length - 1] ^= 1;
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
     return bytes.toString('base64url');
   }
   const description = decoded(code);

@@ -5,7 +5,7 @@
  * The page's own offer waits in `own` beside everything else: nothing that a person pastes can end a session.
  */
 
-import { answerOf, benchOfOffer } from './bench';
+import { answerOf, benchOfOffer, type OfferingBench } from './bench';
 import { findCode, shortAnswer } from './code';
 import { Connection, PERSON } from './connection';
 import { keyOf, read, write, type Description } from './description';
@@ -153,13 +153,21 @@ export class App {
     this.keeper.leave();
   }
 
+  /** After `leave`. False if that takes a person. */
+  comeBack(): boolean {
+    const { home } = this.keeper;
+    if (home !== null) this.keeper.connectTo(home);
+    return home !== null;
+  }
+
   // ---- The bench's offer --------------------------------------------------------------------------------------
 
   private async takeOffer(offer: Description): Promise<boolean> {
     if (!this.keeper.isBusy) this.face.status.show('connecting', 'Making the answer …');
     try {
-      if (benchOfOffer(offer.sdp) === null) await this.answerInFull(offer);
-      else await this.answerShortly(offer, performance.now() + PERSON);
+      const made = benchOfOffer(offer.sdp);
+      if (made === null) await this.answerInFull(offer);
+      else await this.answerShortly(made, performance.now() + PERSON);
     } catch (error) {
       console.warn('periscope: the offer could not be used', error);
       this.keeper.complain(say.BAD_OFFER);
@@ -185,9 +193,7 @@ export class App {
    * A bench that answers every check waits for nothing but our fingerprint. It stays good until the bench has it: where
    * the browser gives up meanwhile, another connection takes its place.
    */
-  private async answerShortly(offer: Description, until: number): Promise<void> {
-    const made = benchOfOffer(offer.sdp);
-    if (made === null) return;
+  private async answerShortly({ bench, tag }: OfferingBench, until: number): Promise<void> {
     const connection = await this.keeper.build();
     let answer = '';
     try {
@@ -195,8 +201,8 @@ export class App {
         (own) => {
           const fingerprint = sdp.fingerprintOf(own);
           if (fingerprint === null) throw new Error('the browser’s offer has no SHA-256 fingerprint');
-          answer = shortAnswer(made.tag, fingerprint);
-          return answerOf(made.bench, own);
+          answer = shortAnswer(tag, fingerprint);
+          return answerOf(bench, own);
         },
         until - performance.now(),
         { kind: 'never-taken' },
@@ -205,7 +211,7 @@ export class App {
       connection.close();
       throw error;
     }
-    const remake = (): Promise<void> => this.answerShortly(offer, until);
+    const remake = (): Promise<void> => this.answerShortly({ bench, tag }, until);
     this.keeper.adopt({ connection, way: { kind: 'paste', answer, remake } }, say.CARRY_SHORT_ANSWER);
   }
 

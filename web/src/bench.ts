@@ -73,11 +73,17 @@ export function answerOf(bench: Bench, offer: string): string {
   ].join('\r\n');
 }
 
+export interface OfferingBench {
+  bench: Bench;
+  /** By which the bench knows to which of its offers a short answer belongs. */
+  tag: string;
+}
+
 /**
- * The bench that made a pasted offer, and the tag by which it will know the short answer; null where the offer is one
+ * The bench that made a pasted offer; null where the offer is one
  * that wants a full answer.
  */
-export function benchOfOffer(offer: string): { bench: Bench; tag: string } | null {
+export function benchOfOffer(offer: string): OfferingBench | null {
   const data = sdp.dataSection(offer);
   const tag = sdp.offerTag(offer);
   if (data === null || tag === null || !sdp.isIceLite(offer)) return null;

@@ -81,21 +81,27 @@ export function hostName({ fingerprint }: Pick<Code, 'fingerprint'>): string {
 
 /** How many pieces one code may be torn into, by line breaks or spaces. */
 const MOST_PIECES = 24;
+/** Nobody hides a code in a longer text, nor in a longer word: an address is shorter. */
+const LONGEST_TEXT = 20_000;
+const LONGEST_WORD = 1_000;
+/** The characters of the shortest code, one IPv4 address, and with which of them it can begin. */
+const SHORTEST = 74;
+const BEGINNING = /^[I-P]/;
 const AROUND = /^.*[^\w-](?=[\w-]*$)/;
 
 /** The code that a text holds, wherever it stands, with its canonical text; null if there is none. */
 export function findCode(text: string): { code: Code; text: string } | null {
-  const words = text.split(/\s+/).map(dashes).filter((word) => word !== '');
+  const words = wordsOf(text);
   for (let first = 0; first < words.length; first++) {
     let joined = '';
     for (let next = first; next < words.length && next < first + MOST_PIECES; next++) {
       const word = withoutTail(words[next]!);
       // Before the code there may be anything (a quotation mark, `code:`, an address with `#`), within it nothing.
       const piece = next === first ? word.replace(AROUND, '') : word;
-      if (!/^[\w-]+$/.test(piece)) break;
+      if (!/^[\w-]+$/.test(piece) || (next === first && !BEGINNING.test(piece))) break;
       joined += piece;
       if (joined.length > LONGEST) break;
-      const code = parseCode(joined);
+      const code = joined.length < SHORTEST ? 'cut-off' : parseCode(joined);
       if (typeof code !== 'string') return { code, text: joined };
       if (word !== words[next]) break;
     }
@@ -105,8 +111,7 @@ export function findCode(text: string): { code: Code; text: string } | null {
 
 /** Why a text that holds no code looks as if it was meant to be one; null if it does not look so. */
 export function troubleWith(text: string): CodeTrouble | null {
-  const words = text.split(/\s+/).map((word) => withoutTail(dashes(word)).replace(AROUND, ''));
-  const run = words.find((word) => word.length >= LOOKS_LIKE_CODE && /^[\w-]+$/.test(word));
+  const run = wordsOf(text).map((word) => withoutTail(word).replace(AROUND, '')).find((word) => word.length >= LOOKS_LIKE_CODE && /^[\w-]+$/.test(word));
   if (run === undefined) return /^\s*periscope:\s*code\b/.test(text) ? 'cut-off' : null;
   const trouble = parseCode(run);
   if (trouble === 'short-answer') return trouble;
@@ -114,8 +119,14 @@ export function troubleWith(text: string): CodeTrouble | null {
   return fromBase64Url(`${run[0]}A`)![0]! >> 5 === VERSION ? 'cut-off' : 'other-version';
 }
 
+function wordsOf(text: string): string[] {
+  const words = text.length > LONGEST_TEXT ? [] : text.split(/\s+/).filter((word) => word !== '');
+  // A word that is too long stays in its place: what stands before and behind it is not one code.
+  return words.map((word) => (word.length > LONGEST_WORD ? '/' : hyphenated(word)));
+}
+
 /** Two hyphens become a dash in many a text program. */
-function dashes(word: string): string {
+function hyphenated(word: string): string {
   return word.replace(/[\u2010-\u2013\u2212]/g, '-').replace(/\u2014/g, '--');
 }
 

@@ -161,8 +161,8 @@ export class Connection {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
       if (this.stopChecking !== null) return;
-      // A certificate that does not fit fails both, in either order: it is told apart by waiting for the other.
-      if (this.phase === 'building') this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
+      // Where the path did not fail, a certificate that does not fit may have; its own state may tell a moment later.
+      if (this.phase === 'building' && this.pc.iceConnectionState !== 'failed') this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
       else this.end({ kind: 'lost' });
     } else if (state === 'closed') {
       this.end({ kind: 'closed' });

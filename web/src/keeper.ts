@@ -32,6 +32,7 @@ export interface KeeperEvents {
 const SILENCE_SHOWN = 1_000;
 /** Out of sight a try that took so long is followed by the next one without a wait. */
 const UNSEEN_PACE = 5_000;
+const REMADE_AFTER = 2_000;
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -219,11 +220,7 @@ export class Keeper {
     close(attempt);
     this.attempt = null;
     const { way } = attempt;
-    if (way.kind === 'paste') {
-      if (way.remake !== null && !(why instanceof WhepError) && (why.kind === 'no-path' || why.kind === 'lost')) void way.remake();
-      else this.complain(why instanceof WhepError ? say.BAD_ANSWER : say.ended(why));
-      return;
-    }
+    if (way.kind === 'paste') return this.carriedFailed(attempt, way.remake, why);
     const sentence = say.notReached(way.home, why);
     const isFinal = say.isFinal(why);
     if (this.running !== null) {
@@ -236,6 +233,15 @@ export class Keeper {
     } else {
       this.fail(sentence);
     }
+  }
+
+  private carriedFailed(attempt: Attempt, remake: (() => Promise<void>) | null, why: Cause | WhepError): void {
+    const sentence = why instanceof WhepError ? say.BAD_ANSWER : say.ended(why);
+    const gaveUp = !(why instanceof WhepError) && (why.kind === 'no-path' || why.kind === 'lost');
+    // A browser that gives up at once would do so again and again.
+    const isWorthIt = gaveUp && performance.now() - attempt.begun > REMADE_AFTER;
+    if (remake === null || !isWorthIt) this.complain(sentence);
+    else remake().catch(() => this.complain(sentence));
   }
 
   /** Whether a first attempt that came to nothing is followed by another one. */

@@ -82,9 +82,9 @@ document.addEventListener('keydown', (event) => {
 });
 
 addEventListener('pagehide', () => app.leave());
-// A page that the browser kept while the person was elsewhere has said good-bye to its bench: begin anew.
+// A page that the browser kept while the person was elsewhere has said good-bye to its bench.
 addEventListener('pageshow', (event) => {
-  if (event.persisted) location.reload();
+  if (event.persisted && !app.comeBack()) location.reload();
 });
 addEventListener('hashchange', () => {
   if (keyOf(location.hash) !== '') app.start(location);

@@ -4,7 +4,7 @@
 
 import type { Cause } from './connection';
 import { VERSION, type Welcome } from './control';
-import { hostName, type CodeTrouble } from './code';
+import { hostName, troubleWith, type CodeTrouble } from './code';
 import type { Pasted } from './description';
 import type { Home } from './ways';
 import { WhepError } from './whep';
@@ -51,12 +51,17 @@ export function noCode(trouble: CodeTrouble): string {
 
 /** Why a bench to which the page goes by itself was not reached. */
 export function notReached(home: Home, why: Cause | WhepError): string {
-  if (home.kind === 'whep') return why instanceof WhepError ? refused(why, home.address.base) : ended(why);
+  if (home.kind === 'whep') {
+    if (!(why instanceof WhepError)) return ended(why);
+    // An address may hold a code in place of its key, and lose the end of it.
+    const isPartOfCode = why.failure === 'wrong-key' && troubleWith(home.address.key) === 'cut-off';
+    return isPartOfCode ? noCode('cut-off') : refused(why, home.address.base);
+  }
   if (why instanceof WhepError) return 'The browser cannot use this code. Ask the bench’s owner for a fresh one.';
   if (why.kind === 'wrong-certificate') {
     return 'A bench answers, but it is not the one that made this code: its certificate is another one. Ask the bench’s owner for a fresh code.';
   }
-  return why.kind === 'bye' ? ended(why) : noAnswer(hostName(home.code), home.code.port, findsNames(navigator.userAgent));
+  return why.kind === 'bye' ? ended(why) : noAnswer(home, navigator.userAgent);
 }
 
 /** Whether trying again can come to anything else. */
@@ -65,13 +70,13 @@ export function isFinal(why: Cause | WhepError): boolean {
   return why.kind === 'bye' || why.kind === 'wrong-certificate';
 }
 
-function noAnswer(name: string, port: number, byName: boolean): string {
-  const moved = byName ? 'ask its owner for a fresh code' : `open http://${name}:${port} or ask its owner for a fresh code`;
-  return `No answer from the bench. Is it on, and is this device on the same network? If its address has changed, ${moved}. A code that was revoked, used up or has expired gets no answer either.`;
+export function noAnswer({ code }: Pick<Extract<Home, { kind: 'code' }>, 'code'>, userAgent: string): string {
+  const name = findsNames(userAgent) ? '' : `open http://${hostName(code)}:${code.port} or `;
+  return `No answer from the bench. Is it on, and is this device on the same network? If its address has changed, ${name}ask its owner for a fresh code. A code that was revoked, used up or has expired gets no answer either.`;
 }
 
 /** Firefox on Linux does not look up `.local` names for connections; others find a bench that got another address. */
-export function findsNames(userAgent: string): boolean {
+function findsNames(userAgent: string): boolean {
   return !/Linux(?!.*Android).*Firefox\//.test(userAgent);
 }
 

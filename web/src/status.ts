@@ -55,6 +55,7 @@ export class Status {
   notice(sentence: string): void {
     this.endNotice();
     this.say(sentence);
+    this.countdown.textContent = '';
     this.noticeEnds = setTimeout(() => this.endNotice(), NOTICE_STAYS);
   }
 

@@ -102,3 +102,15 @@ test('the short answer is 50 characters of tag and fingerprint', () => {
   assert.equal(text.length, 50);
   assert.deepEqual([...Buffer.from(text, 'base64url')], [0x40, ...Buffer.from('k3Zx'), ...bytes(0, 32)]);
 });
+
+test('a long text is looked through at once', () => {
+  const started = performance.now();
+  for (const evil of ['a ', 'I- ', 'I'.repeat(30) + ' ', '{', 'I=']) {
+    for (const length of [19_000, 900_000]) {
+      const text = evil.repeat(length / evil.length);
+      findCode(text);
+      troubleWith(text);
+    }
+  }
+  assert.ok(performance.now() - started < 2_000);
+});

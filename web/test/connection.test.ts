@@ -98,9 +98,15 @@ test('the end is told once, with its reason', () => {
 test('what never came up had no path', () =>
   withTimers(async (pass) => {
     pc.become('failed');
-    pass(1_000);
+    assert.deepEqual(causes, []);
+    await pass(1_000);
     assert.deepEqual(causes, [{ kind: 'no-path' }]);
   }));
+
+test('where the browser says that there is no path, nothing is waited for', () => {
+  pc.findNoPath();
+  assert.deepEqual(causes, [{ kind: 'no-path' }]);
+});
 
 test('a certificate that does not fit is told apart, also when the connection fails first', async () => {
   const transport = new FakeTransport('connecting');

@@ -98,6 +98,11 @@ export class FakePeerConnection extends EventTarget {
     this.closed = true;
     this.signalingState = 'closed';
   }
+  /** Nobody answered the browser's checks. */
+  findNoPath(): void {
+    this.iceConnectionState = 'failed';
+    this.become('failed');
+  }
   become(state: string): void {
     this.connectionState = state;
     this.onconnectionstatechange?.();

@@ -244,7 +244,7 @@ test('out of sight the browser’s own checks set the pace', () =>
     first.become('failed');
     await pass(15_000);
     assert.deepEqual([made(), connectionOf(1).closed], [2, false]);
-    connectionOf(1).become('failed');
+    connectionOf(1).findNoPath();
     await settled();
     assert.equal(made(), 3, 'without a timer');
     Object.assign(globalThis, { document: { visibilityState: 'visible' } });
@@ -275,4 +275,24 @@ test('another bench that cannot be reached ends nothing', () =>
     keeper.connectTo(CODE);
     await pass(20_000);
     assert.deepEqual([state, first.closed, made()], ['connected', false, 2]);
+  }));
+
+test('while a short answer is carried, a browser that gives up is no failure', () =>
+  withTimers(async (pass) => {
+    let remade = 0;
+    const adopt = async (): Promise<void> => {
+      const connection = await keeper.build();
+      const remake = (): Promise<void> => (remade++, adopt());
+      await connection.meet(() => 'v=0', 900_000, { kind: 'never-taken' });
+      keeper.adopt({ connection, way: { kind: 'paste', answer: 'Q', remake } }, 'Carry it.');
+    };
+    await adopt();
+    for (const number of [0, 1, 2]) {
+      await pass(15_000);
+      connectionOf(number).findNoPath();
+    }
+    await pass(100);
+    assert.deepEqual([remade, state, sentence], [3, 'connecting', 'Carry it.']);
+    connectionOf(3).findNoPath();
+    assert.deepEqual([remade, state], [3, 'failed'], 'but not again and again without a pause');
   }));

@@ -1,10 +1,9 @@
 //! Connectivity checks: who is answered, and who comes in.
 
-use std::hash::BuildHasher as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use super::guest::{Entry, Novelty, Stage};
+use super::guest::{Entry, Novelty, Stage, Trace};
 use super::{Desk, Event, Guest, Holder, Path, Reason};
 use crate::ice::stun::{Check, Key, Names, Request};
 use crate::signaling::code::{CodeId, parse_code_ufrag};
@@ -29,8 +28,7 @@ impl Desk {
             return Err(Reason::TooLong);
         }
         let request = Request::read(bytes)?;
-        let names = self.hasher.hash_one(&request.names);
-        if self.buried.get(names).is_some() {
+        if self.buried.get(self.hash(&request.names)).is_some() {
             return Err(Reason::Buried);
         }
         let (visitor, key) = self.recognise(&request.names)?;
@@ -39,14 +37,14 @@ impl Desk {
             *reply = complaint;
             return Ok(());
         }
-        let fingerprints = (
-            self.hasher.hash_one(check.transaction()),
-            self.hasher.hash_one(path.remote),
-        );
+        let trace = Trace {
+            check: self.hash(check.transaction()),
+            source: self.hash(path.remote),
+        };
         if let Visitor::Guest(guest) = visitor
             && let Some(entry) = self.guests.get(&guest)
         {
-            match entry.novelty(fingerprints.0, fingerprints.1) {
+            match entry.novelty(trace) {
                 Novelty::New => {}
                 Novelty::Replay => return Err(Reason::Replay),
                 // Changes nothing: it may be a replay under the guest's own address.
@@ -69,7 +67,7 @@ impl Desk {
                 self.let_into_hall(&check.names, stage, key, path.remote.ip())?
             }
         };
-        self.note(now, guest, path, &check, fingerprints, events);
+        self.note(now, guest, path, &check, trace, events);
         *reply = answer;
         Ok(())
     }
@@ -165,22 +163,21 @@ impl Desk {
         guest: Guest,
         path: Path,
         check: &Check<'_>,
-        fingerprints: (u64, u64),
+        trace: Trace,
         events: &mut Vec<Event>,
     ) {
         let Some(entry) = self.guests.get_mut(&guest) else {
             return;
         };
         let predecessor = entry.succeed(&check.names.remote);
-        let (forgotten, moves) =
-            entry.heard(now, path, fingerprints, check.nominates(), &self.limits);
+        let (forgotten, moves) = entry.heard(now, path, trace, check.nominates(), &self.limits);
         let is_in_hall = matches!(entry.stage, Stage::Hall { .. });
         let deadline = entry.deadline(&self.limits);
         if let Some((names, remotes)) = predecessor {
             self.bury(&names);
-            self.release(guest, &remotes);
+            self.release(&remotes);
         }
-        self.release(guest, forgotten.as_slice());
+        self.release(forgotten.as_slice());
         let holder = Holder { guest, heard: now };
         self.addresses.insert(path.remote, holder);
         self.wake = self.wake.into_iter().chain(deadline).min();

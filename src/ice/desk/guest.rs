@@ -49,11 +49,18 @@ pub(super) struct Entry {
     remote: Option<String>,
     pub(super) stage: Stage,
     pub(super) path: Option<Path>,
-    /// From where valid checks have come; the latest is last.
+    /// From where valid checks have come, and nobody else's; the latest is last.
     pub(super) remotes: Vec<SocketAddr>,
     /// Hashes of the transaction ids that were there, and of the addresses they came from.
     checks: Memory<u64>,
     presence: Presence,
+}
+
+/// A check and where it came from, as hashes of transaction id and address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trace {
+    pub(super) check: u64,
+    pub(super) source: u64,
 }
 
 /// What a valid check of a guest is.
@@ -92,10 +99,10 @@ impl Entry {
         })
     }
 
-    pub(super) fn novelty(&self, check: u64, source: u64) -> Novelty {
-        match self.checks.get(check) {
+    pub(super) fn novelty(&self, trace: Trace) -> Novelty {
+        match self.checks.get(trace.check) {
             None => Novelty::New,
-            Some(before) if *before == source => Novelty::Retransmission,
+            Some(before) if *before == trace.source => Novelty::Retransmission,
             Some(_) => Novelty::Replay,
         }
     }
@@ -120,11 +127,11 @@ impl Entry {
         &mut self,
         now: Instant,
         path: Path,
-        (check, source): (u64, u64),
+        trace: Trace,
         nominates: bool,
         limits: &Limits,
     ) -> (Option<SocketAddr>, bool) {
-        self.checks.insert(check, source);
+        self.checks.insert(trace.check, trace.source);
         if self.presence != Presence::Gone {
             self.presence = Presence::Heard(now);
         }

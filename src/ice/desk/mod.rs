@@ -18,12 +18,12 @@ mod limits;
 mod memory;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 pub(crate) use counters::{Counters, Reason};
-pub(crate) use limits::{Limits, Rate};
+pub(crate) use limits::Limits;
 
 use crate::ice::stun::{Key, Names};
 use crate::signaling::code::CodeId;
@@ -99,6 +99,7 @@ pub(crate) struct Desk {
     announced: HashMap<String, Guest>,
     /// Guests with a code.
     coded: HashMap<Names, Guest>,
+    /// The addresses of all guests, each of which is one guest's only.
     addresses: HashMap<SocketAddr, Holder>,
     /// Hashes of the names that are not answered any more.
     buried: Memory<()>,
@@ -186,7 +187,7 @@ impl Desk {
             return;
         };
         self.announced.remove(&entry.local);
-        self.release(guest, &entry.remotes);
+        self.release(&entry.remotes);
         if let Some(names) = entry.names() {
             self.coded.remove(&names);
             self.bury(&names);
@@ -194,15 +195,17 @@ impl Desk {
     }
 
     fn bury(&mut self, names: &Names) {
-        self.buried.insert(self.hasher.hash_one(names), ());
+        self.buried.insert(self.hash(names), ());
     }
 
-    /// Gives up the guest's hold of these addresses.
-    fn release(&mut self, guest: Guest, remotes: &[SocketAddr]) {
+    fn hash(&self, value: impl Hash) -> u64 {
+        self.hasher.hash_one(value)
+    }
+
+    /// These addresses are nobody's any more.
+    fn release(&mut self, remotes: &[SocketAddr]) {
         for remote in remotes {
-            if self.holder(remote) == Some(guest) {
-                self.addresses.remove(remote);
-            }
+            self.addresses.remove(remote);
         }
     }
 

@@ -167,7 +167,9 @@ export class Bench {
       throw new Error(`the bench ended early, ${this.#process.exitCode ?? this.#process.signalCode}:\n${this.stderr.text}`);
     }
     this.#process.kill('SIGINT');
-    // A pipeline that reads from the test ends when there is nothing more to read.
+    // A pipeline that reads from the test ends when there is nothing more to read; but once it has ended, gst-launch
+    // takes the signal for a second one.
+    await Promise.race([this.stdout.line(/handling interrupt/), this.#exit]).catch(() => {});
     this.#input.destroy();
     const stuck = setTimeout(() => this.#process.kill('SIGKILL'), LIMIT);
     const [code, signal] = await this.#exit;

@@ -1,0 +1,2 @@
+#[path = "../../src/peer/control.rs"]
+pub(crate) mod control;

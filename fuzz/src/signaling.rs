@@ -1,0 +1,2 @@
+#[path = "../../src/signaling/code/mod.rs"]
+pub(crate) mod code;
