@@ -172,25 +172,31 @@ export class Connection {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
       if (this.stopChecking !== null) return;
-      // Where the path did not fail, a certificate that does not fit may have; its own state may tell a moment later.
-      if (this.phase === 'building' && this.pc.iceConnectionState !== 'failed') this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
+      // Where the path holds, a certificate that does not fit may be the reason; its own state may tell a moment later.
+      if (this.phase === 'building' && this.hasPath) this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
       else this.end({ kind: 'lost' });
     } else if (state === 'closed') {
       this.end({ kind: 'closed' });
     }
   }
 
+  private get hasPath(): boolean {
+    return this.pc.iceConnectionState === 'connected' || this.pc.iceConnectionState === 'completed';
+  }
+
   private pathChanged(): void {
-    const state = this.pc.iceConnectionState;
-    if (state !== 'connected' && state !== 'completed') return;
+    if (!this.hasPath) return;
     this.reached = true;
     if (this.patience !== null) this.comeUpWithin(this.patience, { kind: 'never-taken' });
     this.patience = null;
   }
 
-  /** Unlike a path, a certificate that does not fit is a failure for good. The connection's own state may tell first. */
+  /**
+   * Unlike a path, a certificate that does not fit is a failure for good. Without a path Firefox says that the
+   * encryption failed, too, and says so first.
+   */
   private encryptionChanged(): void {
-    if (this.encryption()?.state === 'failed') this.end({ kind: this.phase === 'up' ? 'lost' : 'wrong-certificate' });
+    if (this.hasPath && this.encryption()?.state === 'failed') this.end({ kind: this.phase === 'up' ? 'lost' : 'wrong-certificate' });
   }
 
   private encryption(): RTCDtlsTransport | null {

@@ -30,8 +30,11 @@ export interface KeeperEvents {
 
 /** A silence that is over sooner is not worth a word. */
 const SILENCE_SHOWN = 1_000;
-/** Out of sight a try that took so long is followed by the next one without a wait. */
-const UNSEEN_PACE = 5_000;
+/**
+ * A try that took so long was not ended by its timer: out of sight timers may come but once a minute. There the end of
+ * the browser's own checks, after 10 to 15 s, sets the pace.
+ */
+const TIMERS_SLEEP = 5_000;
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -94,7 +97,7 @@ export class Keeper {
     if (this.retry.isWaiting) {
       this.retry.forget();
       this.again();
-    } else if (this.attempt?.pace === 'unseen') {
+    } else if (this.attempt?.pace === 'again' && performance.now() - this.attempt.begun > TIMERS_SLEEP) {
       this.tryAgain(this.attempt.reason);
     }
     this.running?.connection.doubt();
@@ -180,7 +183,7 @@ export class Keeper {
     const { home } = this;
     if (home === null) return;
     this.teller.count(0);
-    void this.begin(home, reason, document.visibilityState === 'visible' ? 'again' : 'unseen');
+    void this.begin(home, reason, 'again');
   }
 
   /** What was tried before is given up. Returns a number by which to see later whether yet another one came. */
@@ -301,8 +304,7 @@ export class Keeper {
       this.teller.stillFailing(sentence);
     }
     const reason = this.running === null ? 'lost' : 'quiet';
-    // Out of sight the browser's own checks set the pace: timers may come but once a minute.
-    if (before.pace === 'unseen' && performance.now() - before.begun > UNSEEN_PACE) return this.tryAgain(reason);
+    if (before.pace === 'again' && performance.now() - before.begun > TIMERS_SLEEP) return this.tryAgain(reason);
     this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain(reason));
   }
 

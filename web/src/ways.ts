@@ -34,8 +34,6 @@ const GATHER_FOR_BENCH = 1_000;
 const LIMITS = {
   first: { code: 4_000, request: 8_000, whep: 10_000 },
   again: { code: 2_000, request: 3_000, whep: 5_000 },
-  /** Out of sight timers are slow, and the browser's own checks are not: they go on until they fail, then an event comes. */
-  unseen: { code: 20_000, request: 3_000, whep: 10_000 },
 };
 
 export type Pace = keyof typeof LIMITS;

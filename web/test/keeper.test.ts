@@ -122,6 +122,7 @@ test('a bench with another certificate is not tried again', () =>
     keeper.connectTo(CODE);
     await settled();
     const pc = connectionOf(0);
+    pc.findPath();
     (pc.sctp as { transport: { become(state: string): void } }).transport.become('failed');
     await pass(60_000);
     assert.deepEqual([state, made()], ['failed', 1]);
@@ -237,20 +238,22 @@ test('a page that woke up asks at once, and looks for the bench half a second la
     assert.equal(made(), 2);
   }));
 
-test('out of sight the browser’s own checks set the pace', () =>
-  withTimers(async (pass) => {
+test('where timers sleep, the end of the browser’s own checks sets the pace', () =>
+  withTimers(async (pass, stall) => {
     const first = await connected();
-    Object.assign(globalThis, { document: { visibilityState: 'hidden' } });
-    first.become('failed');
-    await pass(15_000);
-    assert.deepEqual([made(), connectionOf(1).closed], [2, false]);
+    first.findNoPath();
+    await settled();
+    assert.equal(made(), 2);
+    stall(15_000);
     connectionOf(1).findNoPath();
     await settled();
     assert.equal(made(), 3, 'without a timer');
-    Object.assign(globalThis, { document: { visibilityState: 'visible' } });
+    stall(15_000);
     keeper.hurry();
     await settled();
     assert.equal(made(), 4, 'somebody looks');
+    await pass(2_500);
+    assert.equal(made(), 5);
   }));
 
 test('a connection by paste waits for its bench, and ends if that does not come back', () =>
