@@ -80,8 +80,8 @@ pub(crate) enum Opening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Admission {
     rights: Rights,
-    /// The code by which it came.
-    code: Option<CodeId>,
+    /// The code by which it came, and SHA-256 of the certificate that it has announced.
+    code: Option<(CodeId, [u8; 32])>,
 }
 
 impl Admission {
@@ -358,7 +358,7 @@ impl Session {
     fn open_by_code(birth: Birth, knock: Knock, rights: Rights) -> Result<Self, SignalingError> {
         let admission = Admission {
             rights,
-            code: Some(knock.code),
+            code: Some((knock.code, knock.fingerprint)),
         };
         let mut session = Self::new(birth, None, Some(knock.seat), admission)?;
         session.log("has come by a code; webrtcbin is made");
@@ -680,8 +680,8 @@ impl Session {
         if let Err(error) = fingerprint::verify(&certificate, &self.fingerprints) {
             return ControlFlow::Break(error.to_string());
         }
-        if let Some(code) = self.admission.code
-            && !self.host.admit(code)
+        if let Some((code, certificate)) = self.admission.code
+            && !self.host.admit(code, &certificate)
         {
             return ControlFlow::Break("its code was revoked or used up meanwhile".into());
         }
@@ -901,7 +901,7 @@ impl Session {
             .field("messages-sent", messages_sent)
             .field("messages-dropped", messages_dropped)
             .field("streams", gst::Array::new(streams));
-        if let Some(code) = self.admission.code {
+        if let Some((code, _)) = self.admission.code {
             structure = structure.field("code", code.to_string());
         }
         if let Some(seat) = &self.seat {

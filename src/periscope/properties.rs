@@ -153,7 +153,10 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoolean::builder("code-once")
             .nick("Code for one visit")
-            .blurb("The code that is printed at the start is a new one and lets in one viewer")
+            .blurb(
+                "The code that is printed at the start is a new one and lets in one viewer, \
+                 who may come back as long as the page stays open",
+            )
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt::builder("code-lifetime")
