@@ -158,13 +158,13 @@ fn who_guesses_the_secret_gets_no_answer_and_costs_no_peer() {
 }
 
 #[test]
-fn a_code_for_one_visit_lets_in_one() {
+fn a_code_for_one_viewer_lets_in_that_one_again_and_no_other() {
     let bench = Bench::start(PICTURE);
     let once = make_code(&bench, "control", true, 0);
     let first = Visitor::come(&once, None);
     let welcome = first.hears("welcome");
     assert!(welcome.contains(r#""rights":"control""#), "{welcome}");
-    let second = Visitor::come(&once, None);
+    let second = Visitor::come(&once, Some([7; 32]));
     wait_until("something that is turned away", || {
         ["buried", "unknown-address"]
             .iter()
@@ -172,6 +172,8 @@ fn a_code_for_one_visit_lets_in_one() {
     });
     assert!(second.has_heard_nothing());
     assert_eq!(bench.peers(), [1]);
+    // The certificate is one for the whole process: this is the first one, coming back.
+    Visitor::come(&once, None).hears("welcome");
 }
 
 #[test]
