@@ -15,6 +15,7 @@ use super::session::{self, Birth, Opening, Status};
 use super::{Host, PeerState, SignalingError};
 use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
+use crate::memory;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::sdp::{self, Sdp};
@@ -185,8 +186,12 @@ impl Peers {
 
     /// Called at the end of a peer, on its thread.
     fn forget(&self, id: u32) {
-        let entry = self.locked().peers.remove(&id);
+        let (entry, quiet) = {
+            let mut table = self.locked();
+            (table.peers.remove(&id), table.peers.is_empty())
+        };
         drop(entry);
+        memory::give_back(quiet);
     }
 
     /// Brings an answer to the peer whose offer it belongs to. Gives the peer's number.
