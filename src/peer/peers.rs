@@ -163,10 +163,11 @@ impl Peers {
         let thread = std::thread::Builder::new()
             .name(format!("periscope-{id}"))
             .spawn(move || {
-                session::run(birth, opening);
-                if let Some(register) = register.upgrade() {
-                    register.forget(id);
-                }
+                session::run(birth, opening, || {
+                    if let Some(register) = register.upgrade() {
+                        register.forget(id);
+                    }
+                });
             })
             .map_err(session::failed)?;
         table.peers.insert(
@@ -183,7 +184,7 @@ impl Peers {
         Ok(id)
     }
 
-    /// Called at the end of a peer's thread.
+    /// Called at the end of a peer, on its thread.
     fn forget(&self, id: u32) {
         let (entry, quiet) = {
             let mut table = self.locked();

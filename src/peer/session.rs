@@ -176,8 +176,9 @@ pub(super) struct Control {
     pub(super) codecs: Option<Vec<String>>,
 }
 
-/// Runs a peer until it ends. Called on the peer's own thread.
-pub(crate) fn run(birth: Birth, opening: Opening) {
+/// Runs a peer until it ends. Called on the peer's own thread. `leave` takes it from the
+/// register before its end is told: whoever hears of it finds it there no more.
+pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
     let id = birth.id;
     let host = birth.host.clone();
     let channels = birth.channels.clone();
@@ -185,6 +186,7 @@ pub(crate) fn run(birth: Birth, opening: Opening) {
     let end = |text: String| {
         channels.clear();
         set_status(&status, PeerState::Closed);
+        leave();
         host.report(Report::State {
             peer: id,
             state: PeerState::Closed,

@@ -106,8 +106,8 @@ inEachBrowser(
       }));
 
     scenario('without an identity each start has another code', async ({ bench }) => {
-      const [first, second] = [await bench(BARS), await bench(BARS)].map((p) => p.code());
-      const [one, other] = [readCode(await first), readCode(await second)];
+      const one = readCode(await (await bench(BARS)).code());
+      const other = readCode(await (await bench(BARS)).code());
       assert.notDeepEqual(one.secret, other.secret);
       assert.notDeepEqual(one.fingerprint, other.fingerprint);
     });
@@ -133,7 +133,7 @@ inEachBrowser(
       ]);
     });
 
-    for (const [kind, type] of [['svg', 'image/svg+xml'], ['png', 'image/png']]) {
+    for (const [kind, type] of Object.entries({ svg: 'image/svg+xml', png: 'image/png' })) {
       scenario(`a label as ${kind} leads to the bench, and is not written over`, ({ bench, open }) =>
         withDirectory(async (directory) => {
           const file = join(directory, `label.${kind}`);

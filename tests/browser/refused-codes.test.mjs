@@ -145,4 +145,18 @@ inEachBrowser((scenario) => {
     await p.viewers(1);
     assert.equal(p.stdout.all.filter((line) => /peer \d+ connected/.test(line)).length, 1);
   });
+
+  scenario('a bench that is full says on its console that somebody was turned away', async ({ bench, open }) => {
+    const p = await bench(BARS, { settings: { 'max-peers': 1 } });
+    const url = `${FILE_URL}#${await p.code()}`;
+    const first = await open(url);
+    await first.moreFrames();
+    const second = await open(url);
+    assert.match(await p.says('error'), /a viewer was turned away: 1 viewers are there already.*max-peers/);
+    await second.state('failed');
+    // There is room now, and it comes by itself.
+    await first.close();
+    await second.state('connected');
+    await second.moreFrames();
+  });
 });

@@ -11,12 +11,14 @@ import { FILE_URL } from './harness/page.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 import { KINDS } from './harness/settings.mjs';
 
+/** @typedef {{argb: number, name: string}} Colour */
+
 /** Each start shows another colour: by it a picture is known to be new. */
 const RED = { argb: 0xffff0000, name: '100' };
 const GREEN = { argb: 0xff00ff00, name: '010' };
 const BLUE = { argb: 0xff0000ff, name: '001' };
 
-/** @param {import('./harness/page.mjs').Page} page @param {typeof RED} colour */
+/** @param {import('./harness/page.mjs').Page} page @param {Colour} colour */
 async function shows(page, colour) {
   await page.tab.bringToFront();
   await page.state('connected');
@@ -27,7 +29,7 @@ async function shows(page, colour) {
 /**
  * A bench that can be started again as the same one.
  * @param {import('./harness/scenario.mjs').Scenario['bench']} bench
- * @param {(restart: (colour: typeof RED) => Promise<import('./harness/bench.mjs').Bench>) => Promise<void>} use
+ * @param {(restart: (colour: Colour) => Promise<import('./harness/bench.mjs').Bench>) => Promise<void>} use
  */
 async function withIdentity(bench, use) {
   const directory = await mkdtemp(join(tmpdir(), 'periscope-'));

@@ -14,6 +14,17 @@ const FORMS = {
   'in a sentence': (answer) => `Here it is: “${answer}”. Good luck!`,
 };
 
+/** Waits for another answer than the one before. @param {import('./harness/page.mjs').Page} page @param {string} before */
+const answerAfter = (page, before) =>
+  page.until(
+    'another answer',
+    (old) => {
+      const { value } = /** @type {HTMLTextAreaElement} */ (document.querySelector('#code-out'));
+      return value.length === 50 && value !== old ? value : '';
+    },
+    before,
+  );
+
 inEachBrowser((scenario) => {
   for (const [form, make] of Object.entries(FORMS)) {
     scenario(`50 characters answer an offer, with picture, sound and data (${form})`, async ({ bench, open }) => {
@@ -52,14 +63,7 @@ inEachBrowser((scenario) => {
     await page.enter(await p.offer());
     const before = await page.code('answer');
     await page.enter(await p.offer());
-    const answer = await page.until(
-      'another answer',
-      (old) => {
-        const { value } = /** @type {HTMLTextAreaElement} */ (document.querySelector('#code-out'));
-        return value.length === 50 && value !== old ? value : '';
-      },
-      before,
-    );
+    const answer = await answerAfter(page, before);
     p.type(answer);
     assert.equal(await p.peer('connected'), 2);
     await seesBars(page);
@@ -78,22 +82,36 @@ inEachBrowser((scenario) => {
     await page.state('connected');
   });
 
-  scenario('of two pages that answer one offer, the first one gets it, and the second one words', async ({ bench, open }) => {
+  scenario('of two pages that answer one offer, the latter one gets it, and the former one words', async ({ bench, open }) => {
     const p = await bench(BARS, { http: false });
     const offer = await p.offer();
-    const answers = [];
-    for (const page of [await open(), await open()]) {
-      await page.enter(offer);
-      answers.push({ page, answer: await page.code('answer') });
-    }
-    const [first, second] = /** @type {[typeof answers[0], typeof answers[0]]} */ (answers);
-    p.type(first.answer);
+    const former = await open();
+    await former.enter(offer);
+    const late = await former.code('answer');
+    const latter = await open();
+    await latter.enter(offer);
+    p.type(await latter.code('answer'));
     await p.peer('connected');
-    p.type(second.answer);
+    p.type(late);
     assert.match(await p.says('error'), /has its answer already/);
-    await second.page.close();
-    await first.page.tab.bringToFront();
-    await seesBars(first.page);
+    await former.close();
+    await seesBars(latter);
+  });
+
+  scenario('an answer of a page that was left for another one lets neither in', async ({ bench, open }) => {
+    const p = await bench(BARS, { http: false });
+    const offer = await p.offer();
+    const former = await open();
+    await former.enter(offer);
+    const answer = await former.code('answer');
+    const latter = await open();
+    await latter.frames();
+    await latter.enter(offer);
+    await latter.code('answer');
+    p.type(answer);
+    await p.stdout.line(/peer 1 closed: .*certificate/);
+    assert.ok(!p.stdout.all.some((line) => /peer \d+ connected/.test(line)));
+    assert.equal(await latter.frames(), 0);
   });
 
   scenario('an answer to an offer that was dropped gets words, and the next offer connects', async ({ bench, open }) => {
@@ -110,16 +128,7 @@ inEachBrowser((scenario) => {
     p.type(answer);
     assert.match(await p.says('error', { since }), /belongs to another offer/);
     await page.enter(offer);
-    p.type(
-      await page.until(
-        'another answer',
-        (old) => {
-          const { value } = /** @type {HTMLTextAreaElement} */ (document.querySelector('#code-out'));
-          return value.length === 50 && value !== old ? value : '';
-        },
-        answer,
-      ),
-    );
+    p.type(await answerAfter(page, answer));
     await seesBars(page);
   });
 
