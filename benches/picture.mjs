@@ -2,9 +2,9 @@
 /**
  * Measures in real browsers how soon a picture comes and how old it is when it is shown.
  *
- *   node benches/picture.mjs [--quick] [--json FILE] [--browsers chromium,firefox] [--codecs h264,vp8]
+ *   node benches/picture.mjs [--quick] [--json DIRECTORY] [--browsers chromium,firefox] [--codecs h264,vp8]
  *
- * Needs `cargo build --release --examples`; scripts/bench does it all. Everything happens on this machine, so both ends
+ * Needs `cargo build --release --lib --examples`; scripts/bench does it all. Everything happens on this machine, so both ends
  * have one clock: the delay of a picture is the time at which the page gets it, less the time that was painted into it
  * when it left its source. It holds encoding, packets, jitter buffer, decoding and the browser's own beat of 60 Hz, but
  * no camera, network or screen.
@@ -12,30 +12,18 @@
  * The delay is set beside that of a plain webrtcbin pipeline with a page of a few lines, load by load in turn.
  */
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { launch } from '../tests/browser/harness/browsers.mjs';
-import { Lines } from '../tests/browser/harness/lines.mjs';
 import { Page } from '../tests/browser/harness/page.mjs';
+import { ms, summary, table, two } from './lib/figures.mjs';
+import * as options from './lib/options.mjs';
+import { Program, SOURCE } from './lib/program.mjs';
+import { Report } from './lib/report.mjs';
 
 /** @typedef {import('../tests/browser/harness/browsers.mjs').Browser} Browser */
 /** @typedef {import('../tests/browser/harness/settings.mjs').Kind} Kind */
 /** @typedef {'h264' | 'vp8'} Codec */
 /** @typedef {{what: string, browser: Kind, codec: Codec, samples: number[]}} Series */
-
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    browsers: { type: 'string', default: 'chromium,firefox' },
-    codecs: { type: 'string', default: 'h264,vp8' },
-  },
-});
 
 /** How often everything is done. */
 const TIMES = options.quick ? { processes: 2, warm: 2, loads: 2 } : { processes: 8, warm: 5, loads: 12 };
@@ -47,53 +35,18 @@ const RECORD = 4_000;
 /** A bench is left alone for so long after its start, as by a person who has yet to read the address. */
 const READ_THE_ADDRESS = 2_000;
 
-const SOURCE =
-  'videotestsrc name=clock is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=480,framerate=30/1';
-
 const ENCODE = {
   h264: 'x264enc tune=zerolatency speed-preset=ultrafast key-int-max=300 ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=96',
   vp8: 'vp8enc deadline=1 keyframe-max-dist=300 ! rtpvp8pay ! application/x-rtp,media=video,encoding-name=VP8,payload=96',
 };
 
 /** @param {Codec} codec */
-const periscope = (codec) => `periscope name=p console=on port=0 video-codec=${codec} ${SOURCE} ! p.`;
+const periscope = (codec) => `periscope name=p console=on port=0 identity=none video-codec=${codec} ${SOURCE} ! p.`;
 
 /** @param {Codec} codec */
 const plain = (codec) => `webrtcbin name=rtc bundle-policy=max-bundle ${SOURCE} ! ${ENCODE[codec]} ! rtc.`;
 
 const PLAIN_PAGE = 'data:text/html,<video id=view autoplay muted playsinline></video>';
-
-// ---- The processes ---------------------------------------------------------------------------------------------
-
-class Program {
-  /** @param {string} example @param {string} pipeline */
-  constructor(example, pipeline) {
-    const path = fileURLToPath(new URL(`../target/release/examples/${example}`, import.meta.url));
-    this.process = spawn(path, pipeline.split(' '), { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.exit = once(this.process, 'exit');
-    this.lines = new Lines(/** @type {any} */ (this.process.stdout), example);
-  }
-
-  /** @param {string} text */
-  type(text) {
-    this.process.stdin?.write(`${text}\n`);
-  }
-
-  /** @param {RegExp} pattern */
-  async says(pattern) {
-    const since = this.taken;
-    const match = await this.lines.line(pattern, { since });
-    this.taken = this.lines.all.indexOf(match.input, since) + 1;
-    return match[1] ?? '';
-  }
-
-  taken = 0;
-
-  async end() {
-    this.process.kill('SIGKILL');
-    await this.exit;
-  }
-}
 
 // ---- What happens in the page ----------------------------------------------------------------------------------
 
@@ -171,8 +124,8 @@ async function delays(page) {
 
 /** A bench that a person might go to now. @param {Codec} codec */
 async function freshBench(codec) {
-  const bench = new Program('clock-source', periscope(codec));
-  const url = await bench.says(/^periscope: page (.*)/);
+  const bench = Program.example('clock-source', periscope(codec));
+  const url = await bench.page();
   await pause(READ_THE_ADDRESS);
   return { bench, url };
 }
@@ -232,8 +185,8 @@ async function byPaste(browser, codec) {
 
 /** @param {Browser} browser @param {Codec} codec */
 async function delayOfPeriscope(browser, codec) {
-  const bench = new Program('clock-source', periscope(codec));
-  const page = await open(browser, await bench.says(/^periscope: page (.*)/));
+  const bench = Program.example('clock-source', periscope(codec));
+  const page = await open(browser, await bench.page());
   const samples = await delays(page);
   await page.close();
   await bench.end();
@@ -244,7 +197,7 @@ async function delayOfPeriscope(browser, codec) {
 async function delayOfPlain(browser, codec) {
   // The page first: what the pipeline makes before it is connected waits in it.
   const page = await open(browser, PLAIN_PAGE);
-  const rival = new Program('plain-webrtcbin', plain(codec));
+  const rival = Program.example('plain-webrtcbin', plain(codec));
   const offer = await rival.says(/^(eyJ.*)/);
   const answer = await page.tab.evaluate(async (text) => {
     const connection = new RTCPeerConnection();
@@ -268,66 +221,23 @@ async function delayOfPlain(browser, codec) {
   return samples;
 }
 
-// ---- Numbers ---------------------------------------------------------------------------------------------------
-
-/** Nearest rank. @param {number[]} sorted @param {number} part */
-const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * part) - 1))] ?? NaN;
-
-/** @param {number[]} samples */
-function summary(samples) {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return {
-    n: sorted.length,
-    median: quantile(sorted, 0.5),
-    p10: quantile(sorted, 0.1),
-    p90: quantile(sorted, 0.9),
-    p99: quantile(sorted, 0.99),
-    min: quantile(sorted, 0),
-    max: quantile(sorted, 1),
-  };
-}
-
-/** @param {string[][]} rows the first is the head; text to the left, numbers to the right */
-function table(rows) {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '))
-    .join('\n');
-}
-
-/** @param {string} command @param {string[]} parameters */
-const firstLine = (command, ...parameters) => spawnSync(command, parameters, { encoding: 'utf8' }).stdout?.split('\n')[0]?.trim() ?? '';
-
 // ---- All of it -------------------------------------------------------------------------------------------------
 
-const kinds = /** @type {Kind[]} */ (options.browsers?.split(','));
-const codecs = /** @type {Codec[]} */ (options.codecs?.split(','));
+const report = new Report('picture');
 /** @type {Series[]} */
 const series = [];
 /** @type {{browser: Kind, codec: Codec, pooled: number, ratios: number[]}[]} */
 const comparisons = [];
-const [cpu] = cpus();
-const about = {
-  date: new Date().toISOString(),
-  cpu: cpu?.model ?? 'unknown',
-  cores: cpus().length,
-  load: Math.round((loadavg()[0] ?? 0) * 100) / 100,
-  kernel: firstLine('uname', '-sr'),
-  gstreamer: firstLine('gst-launch-1.0', '--gst-version').replace(/^.* /, ''),
-  commit: firstLine('git', '-C', fileURLToPath(new URL('.', import.meta.url)), 'rev-parse', '--short', 'HEAD'),
-  browsers: /** @type {Record<string, string>} */ ({}),
-  quick: options.quick,
-};
 
-for (const kind of kinds) {
+for (const kind of options.browsers) {
   const browser = await launch(kind);
-  about.browsers[kind] = await browser.version();
+  await report.uses(kind, browser);
   const canDecode = await open(browser, PLAIN_PAGE).then(async (page) => {
     const types = await page.tab.evaluate(() => RTCRtpReceiver.getCapabilities('video')?.codecs.map(({ mimeType }) => mimeType) ?? []);
     await page.close();
     return types.map((type) => type.toLowerCase());
   });
-  for (const codec of codecs) {
+  for (const codec of options.codecs) {
     if (!canDecode.includes(`video/${codec}`)) {
       console.error(`${kind} has no ${codec}`);
       continue;
@@ -364,13 +274,7 @@ for (const kind of kinds) {
   await browser.close();
 }
 
-/** @param {number} value */
-const ms = (value) => value.toFixed(1);
-
-console.log(`Picture, ${about.date.slice(0, 10)}, commit ${about.commit}${options.quick ? ' (quick)' : ''}`);
-console.log(`${about.cores} × ${about.cpu}, ${about.kernel}, load ${about.load} at the start`);
-console.log(`GStreamer ${about.gstreamer}, ${Object.values(about.browsers).join(', ')}`);
-console.log('640×480, 30 pictures/s; milliseconds\n');
+report.head('640×480, 30 pictures/s; milliseconds');
 console.log(
   table([
     ['', 'browser', 'codec', 'n', 'median', 'p10', 'p90', 'p99', 'min', 'max'],
@@ -386,14 +290,11 @@ console.log(
     ['ratio of medians', 'browser', 'codec', 'all', 'pairs', 'median', 'p10', 'p90', 'min', 'max'],
     ...comparisons.map(({ browser, codec, pooled, ratios }) => {
       const { n, median, p10, p90, min, max } = summary(ratios);
-      const two = (/** @type {number} */ value) => value.toFixed(2);
       return ['', browser, codec, two(pooled), String(n), ...[median, p10, p90, min, max].map(two)];
     }),
   ]),
 );
 
-if (options.json !== undefined) {
-  const results = series.map(({ samples, ...rest }) => ({ ...rest, unit: 'ms', ...summary(samples) }));
-  const ratios = comparisons.map(({ ratios: values, ...rest }) => ({ ...rest, ...summary(values), values }));
-  await writeFile(options.json, `${JSON.stringify({ about, times: TIMES, results, ratios }, null, 2)}\n`);
-}
+const results = series.map(({ samples, ...rest }) => ({ ...rest, unit: 'ms', ...summary(samples) }));
+const ratios = comparisons.map(({ ratios: values, ...rest }) => ({ ...rest, ...summary(values), values }));
+await report.save({ times: TIMES, results, ratios });

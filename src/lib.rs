@@ -14,6 +14,7 @@
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificate and codes, kept on disk |
 //! | `mdns` | the bench's name on the LAN |
+//! | `memory` | gives memory back when viewers have left |
 //! | `net` | which addresses of this host a viewer can reach |
 //!
 //! # Locks
@@ -37,6 +38,7 @@ mod ice;
 mod identity;
 mod mdns;
 mod media;
+mod memory;
 mod net;
 mod peer;
 pub mod periscope;

@@ -81,9 +81,9 @@ pub(crate) trait Host: Send + Sync {
     fn report(&self, report: Report);
     /// A message from a browser.
     fn deliver(&self, label: &str, payload: Payload);
-    /// Whether who came by this code, and has proved to be who it said, may come in. A code
-    /// for one visit is used up by that.
-    fn admit(&self, code: CodeId) -> bool;
+    /// Whether who came by this code, and has proved to have the certificate of this
+    /// SHA-256, may come in. A code for one viewer is that viewer's from then on.
+    fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool;
     /// Labels of the data channels that each peer gets.
     fn labels(&self) -> Vec<Arc<str>>;
 }

@@ -15,6 +15,7 @@ use super::session::{self, Birth, Opening, Status};
 use super::{Host, PeerState, SignalingError};
 use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
+use crate::memory;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::sdp::{self, Sdp};
@@ -162,10 +163,11 @@ impl Peers {
         let thread = std::thread::Builder::new()
             .name(format!("periscope-{id}"))
             .spawn(move || {
-                session::run(birth, opening);
-                if let Some(register) = register.upgrade() {
-                    register.forget(id);
-                }
+                session::run(birth, opening, || {
+                    if let Some(register) = register.upgrade() {
+                        register.forget(id);
+                    }
+                });
             })
             .map_err(session::failed)?;
         table.peers.insert(
@@ -182,10 +184,14 @@ impl Peers {
         Ok(id)
     }
 
-    /// Called at the end of a peer's thread.
+    /// Called at the end of a peer, on its thread.
     fn forget(&self, id: u32) {
-        let entry = self.locked().peers.remove(&id);
+        let (entry, quiet) = {
+            let mut table = self.locked();
+            (table.peers.remove(&id), table.peers.is_empty())
+        };
         drop(entry);
+        memory::give_back(quiet);
     }
 
     /// Brings an answer to the peer whose offer it belongs to. Gives the peer's number.

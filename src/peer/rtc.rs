@@ -183,6 +183,10 @@ impl Rtc {
             )
             .with_context(|| format!("webrtcbin refused the data channel “{label}”"))?;
         listen_to_channel(&channel, label, events);
+        // With SCTP up, webrtcbin opens it from its own thread, maybe before we listened.
+        if channel.ready_state() == gst_webrtc::WebRTCDataChannelState::Open {
+            events.send(Event::ChannelOpen(label.into()));
+        }
         Ok(channel)
     }
 

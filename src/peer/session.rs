@@ -80,8 +80,8 @@ pub(crate) enum Opening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Admission {
     rights: Rights,
-    /// The code by which it came.
-    code: Option<CodeId>,
+    /// The code by which it came, and SHA-256 of the certificate that it has announced.
+    code: Option<(CodeId, [u8; 32])>,
 }
 
 impl Admission {
@@ -176,8 +176,9 @@ pub(super) struct Control {
     pub(super) codecs: Option<Vec<String>>,
 }
 
-/// Runs a peer until it ends. Called on the peer's own thread.
-pub(crate) fn run(birth: Birth, opening: Opening) {
+/// Runs a peer until it ends. Called on the peer's own thread. `leave` takes it from the
+/// register before its end is told: whoever hears of it finds it there no more.
+pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
     let id = birth.id;
     let host = birth.host.clone();
     let channels = birth.channels.clone();
@@ -185,6 +186,7 @@ pub(crate) fn run(birth: Birth, opening: Opening) {
     let end = |text: String| {
         channels.clear();
         set_status(&status, PeerState::Closed);
+        leave();
         host.report(Report::State {
             peer: id,
             state: PeerState::Closed,
@@ -358,7 +360,7 @@ impl Session {
     fn open_by_code(birth: Birth, knock: Knock, rights: Rights) -> Result<Self, SignalingError> {
         let admission = Admission {
             rights,
-            code: Some(knock.code),
+            code: Some((knock.code, knock.fingerprint)),
         };
         let mut session = Self::new(birth, None, Some(knock.seat), admission)?;
         session.log("has come by a code; webrtcbin is made");
@@ -518,7 +520,7 @@ impl Session {
             Event::ChannelClosed(label) => {
                 self.channels.remove(&label);
                 if &*label == control::LABEL && self.state == PeerState::Connected {
-                    return ControlFlow::Break("the page was closed".into());
+                    return self.page_has_left();
                 }
             }
             Event::Message(label, payload) => {
@@ -527,12 +529,11 @@ impl Session {
                     return self.take_message(&label, payload);
                 }
             }
+            Event::PipelineError { source, .. } if source.starts_with("sctp") => {
+                return self.page_has_left();
+            }
             Event::PipelineError { source, text } => {
-                return ControlFlow::Break(if source.starts_with("sctp") {
-                    "the page was closed".into()
-                } else {
-                    format!("{source}: {text}")
-                });
+                return ControlFlow::Break(format!("{source}: {text}"));
             }
             Event::TakeAnswer { answer, reply } => {
                 reply(self.take_answer(&answer));
@@ -681,8 +682,8 @@ impl Session {
         if let Err(error) = fingerprint::verify(&certificate, &self.fingerprints) {
             return ControlFlow::Break(error.to_string());
         }
-        if let Some(code) = self.admission.code
-            && !self.host.admit(code)
+        if let Some((code, certificate)) = self.admission.code
+            && !self.host.admit(code, &certificate)
         {
             return ControlFlow::Break("its code was revoked or used up meanwhile".into());
         }
@@ -704,6 +705,9 @@ impl Session {
         if &**label == control::LABEL {
             if let Some(control) = &mut self.control {
                 control.open = true;
+            }
+            if matches!(self.verification, Verification::Done) {
+                self.open_data_channels();
             }
             self.tell_welcome();
             self.renegotiate();
@@ -728,8 +732,9 @@ impl Session {
     }
 
     fn open_data_channels(&mut self) {
-        if self.control.is_none() {
-            // The other side has no data channels at all.
+        // The other side may have no data channels at all. And while SCTP is coming up,
+        // webrtcbin starts a channel that is made just then twice: it may never open.
+        if !self.control.as_ref().is_some_and(|control| control.open) {
             return;
         }
         for label in self.host.labels() {
@@ -805,7 +810,7 @@ impl Session {
                 self.last_ping = Some(Instant::now());
                 self.tell(&ToPage::Pong { t });
             }
-            Ok(FromPage::Bye { .. }) => return ControlFlow::Break("the page was closed".into()),
+            Ok(FromPage::Bye { .. }) => return self.page_has_left(),
             Ok(FromPage::Unknown) => {}
             Err(error) => self.tell(&ToPage::Error {
                 text: &error.to_string(),
@@ -898,7 +903,7 @@ impl Session {
             .field("messages-sent", messages_sent)
             .field("messages-dropped", messages_dropped)
             .field("streams", gst::Array::new(streams));
-        if let Some(code) = self.admission.code {
+        if let Some((code, _)) = self.admission.code {
             structure = structure.field("code", code.to_string());
         }
         if let Some(seat) = &self.seat {
@@ -913,6 +918,13 @@ impl Session {
             structure = structure.field("webrtc", statistics);
         }
         structure.build()
+    }
+
+    /// Nobody is there to be told anything: of each message to a channel that has ended
+    /// webrtcbin 1.22 keeps an element for good.
+    fn page_has_left(&mut self) -> ControlFlow<String> {
+        self.farewell = false;
+        ControlFlow::Break("the page was closed".into())
     }
 
     /// Tells the page why, and gives the message a moment to leave.

@@ -110,8 +110,8 @@ impl Host for BenchHost {
         }
     }
 
-    fn admit(&self, code: CodeId) -> bool {
-        self.door.admit(code)
+    fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {
+        self.door.admit(code, certificate)
     }
 
     fn labels(&self) -> Vec<Arc<str>> {
@@ -437,7 +437,7 @@ impl Bench {
     /// Somebody has come by a code. Called on the port's thread.
     fn let_in(&self, knock: Knock) {
         let code = knock.code;
-        let Some(rights) = self.door.rights(code) else {
+        let Some(rights) = self.door.rights(code, &knock.fingerprint) else {
             return;
         };
         if let Err(error) = self.peers.admit(knock, rights) {

@@ -193,8 +193,10 @@ fn remarks(issued: &Issued, now: SystemTime) -> String {
     if issued.rights == Rights::Control {
         remarks.push("is for control".to_owned());
     }
-    if issued.once {
-        remarks.push("lets in one viewer".to_owned());
+    match (issued.once, issued.used) {
+        (true, true) => remarks.push("belongs to the viewer who has come by it".to_owned()),
+        (true, false) => remarks.push("lets in one viewer".to_owned()),
+        (false, _) => {}
     }
     if let Some(expires) = issued.expires {
         let left = expires.duration_since(now).unwrap_or_default();
@@ -218,6 +220,7 @@ mod tests {
             id: Secret::from_bytes([0; 16]).id(),
             rights: Rights::View,
             once: false,
+            used: false,
             expires: None,
             warning: None,
         };

@@ -39,6 +39,8 @@ pub(super) struct Issued {
     pub(super) id: CodeId,
     pub(super) rights: Rights,
     pub(super) once: bool,
+    /// Whether the one viewer has come.
+    pub(super) used: bool,
     pub(super) expires: Option<SystemTime>,
     /// Why it will not outlive this process.
     pub(super) warning: Option<String>,
@@ -87,12 +89,14 @@ impl Door {
         on_knock: impl Fn(Knock) + Clone + Send + Sync + 'static,
         mut accept: impl FnMut(u16) -> Result<T, Refused>,
     ) -> anyhow::Result<T> {
-        let (first, tries) = match settings.port {
-            Some(port) => (port, 1),
-            None => (DEFAULT_PORT, PORTS_TO_TRY),
+        let numbers: Vec<u16> = match settings.port {
+            // Which is free for UDP may be taken for TCP.
+            Some(0) => vec![0; PORTS_TO_TRY.into()],
+            Some(port) => vec![port],
+            None => (DEFAULT_PORT..DEFAULT_PORT + PORTS_TO_TRY).collect(),
         };
         let mut taken = None;
-        for number in first..=first.saturating_add(tries - 1) {
+        for number in numbers {
             let port = match settings.ice() {
                 IceMode::Full => None,
                 IceMode::Auto | IceMode::Lite => {
@@ -213,6 +217,7 @@ impl Door {
             id: record.id(),
             rights: record.rights,
             once: record.once,
+            used: record.visitor.is_some(),
             expires: record
                 .expires
                 .and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at))),
@@ -247,37 +252,34 @@ impl Door {
         Ok((gone, kept.err().map(|error| error.to_string())))
     }
 
-    /// What who knocks may do, if the code counts.
-    pub(super) fn rights(&self, code: CodeId) -> Option<Rights> {
+    /// What who knocks may do, if the code lets this certificate in.
+    pub(super) fn rights(&self, code: CodeId, certificate: &[u8; 32]) -> Option<Rights> {
         let codes = self.codes();
-        let rights = codes
-            .find(&code, SystemTime::now())
-            .map(|record| record.rights);
-        if rights.is_none() {
+        let now = SystemTime::now();
+        let rights = codes.rights(&code, certificate, now);
+        if codes.find(&code, now).is_none() {
             // Expired: from now on there is no answer at all.
             self.show_codes(&codes);
         }
         rights
     }
 
-    /// Whether who came by this code may come in now. A code for one visit is used up.
-    pub(super) fn admit(&self, code: CodeId) -> bool {
+    /// Whether who came by this code, and has proved to have this certificate, may come in.
+    /// A code for one viewer is that viewer's from now on.
+    pub(super) fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {
         let now = SystemTime::now();
         let mut codes = self.codes();
-        let Some(once) = codes.find(&code, now).map(|record| record.once) else {
-            return false;
-        };
-        if once {
-            let (used, kept) = self
-                .identity
-                .change_codes(&mut codes, |codes| codes.used(&code));
-            if let Err(error) = kept {
-                gst::warning!(crate::CAT, "a code for one visit stays on disk: {error}");
-            }
-            self.show_codes(&codes);
-            return used;
+        match codes.find(&code, now) {
+            Some(record) if record.once => {}
+            record => return record.is_some(),
         }
-        true
+        let (admitted, kept) = self
+            .identity
+            .change_codes(&mut codes, |codes| codes.admit(&code, certificate, now));
+        if let Err(error) = kept {
+            gst::warning!(crate::CAT, "whose code {code} is, is not kept: {error}");
+        }
+        admitted
     }
 
     // ---- Labels -----------------------------------------------------------------------

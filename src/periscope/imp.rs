@@ -12,16 +12,14 @@ use gst::subclass::prelude::*;
 
 use super::bench::Bench;
 use super::pads::DataPad;
+use super::properties;
 use super::requirements;
-use super::settings::{
-    ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS,
-    DEFAULT_PORT, IceMode, Settings,
-};
+use super::settings::{DEFAULT_PORT, Settings};
 use super::signals;
 use crate::media::data::Data;
 use crate::media::input::{Input, Kind, data_caps, template_caps};
 use crate::media::stream::Stream;
-use crate::media::{Media, Timing, VideoCodec};
+use crate::media::{Media, Timing};
 
 /// What stands behind one request pad.
 enum Behind {
@@ -60,7 +58,7 @@ impl ObjectImpl for Periscope {
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(properties);
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(properties::all);
         PROPERTIES.as_ref()
     }
 
@@ -142,212 +140,6 @@ impl ObjectImpl for Periscope {
         static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(signals::signals);
         SIGNALS.as_ref()
     }
-}
-
-fn properties() -> Vec<glib::ParamSpec> {
-    vec![
-        glib::ParamSpecEnum::builder::<ConsoleMode>("console")
-            .nick("Console")
-            .blurb(
-                "Whether to take offers, answers and commands on standard input and to print \
-                 lines that begin with “periscope: ” on standard output. Type help there",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecBoolean::builder("http")
-            .nick("HTTP")
-            .blurb(
-                "Serve the page at / and WHEP (draft-ietf-wish-whep) at /whep. Both are in \
-                 the clear: who listens on the LAN can read the key; what the peers say to \
-                 each other is encrypted in any case",
-            )
-            .default_value(true)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("port")
-            .nick("Port")
-            .blurb(
-                "TCP port of the page, and UDP port of all peers (ice=lite). If it is not set: \
-                 8080, or the next that is free for both. A port that is set and taken is an \
-                 error. 0: any free one",
-            )
-            .maximum(65535)
-            .default_value(DEFAULT_PORT.into())
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("key")
-            .nick("Key")
-            .blurb(
-                "What a viewer has to know to open the page: the part of page-url behind #. If \
-                 it is not set: 128 random bits, new at each start. 1 to 128 characters out of \
-                 A-Z a-z 0-9 - _",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("address")
-            .nick("Address")
-            .blurb(
-                "Addresses of this host to offer and to serve the page on, IPv4 or IPv6, \
-                 separated by commas. If it is not set: those of all real network interfaces \
-                 (not of containers and virtual machines)",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("stun-server")
-            .nick("STUN server")
-            .blurb(
-                "stun://host:port, for viewers beyond the LAN (RFC 8489). If it is not set: \
-                 none, and nothing leaves the LAN",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("turn-server")
-            .nick("TURN server")
-            .blurb(
-                "turn(s)://user:password@host:port, for viewers that cannot be reached \
-                 directly (RFC 8656). If it is not set: none",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("max-peers")
-            .nick("Maximum of peers")
-            .blurb(
-                "Most viewers at a time, offers without an answer included. Further ones are \
-                 refused with an error",
-            )
-            .minimum(1)
-            .maximum(1000)
-            .default_value(DEFAULT_MAX_PEERS)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder::<VideoCodec>("video-codec")
-            .nick("Video codec")
-            .blurb(
-                "Which codecs raw video is sent in. An encoder runs for each codec that a \
-                 viewer uses, however many viewers. Video that arrives encoded is sent as it \
-                 is to all who can decode it",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("video-bitrate")
-            .nick("Video bitrate")
-            .blurb(
-                "Bitrate of each video encoder in kbit/s. 0: by the size of the picture, a \
-                 tenth of a bit for each pixel (0.9 Mbit/s for 640×480 at 30 frames/s, 6.2 \
-                 for 1920×1080)",
-            )
-            .maximum(200_000)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("key-frame-interval")
-            .nick("Key-frame interval")
-            .blurb(
-                "Longest time from one key frame to the next in milliseconds. Viewers that \
-                 join or lose packets get a key frame at once in any case",
-            )
-            .minimum(100)
-            .maximum(3_600_000)
-            .default_value(DEFAULT_KEY_FRAME_INTERVAL)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("video-encoder")
-            .nick("Video encoder")
-            .blurb(
-                "Element to encode video of its codec with, such as x264enc, vah264enc, \
-                 v4l2h264enc or vp8enc. If it is not set: hardware if it works, else software",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("audio-bitrate")
-            .nick("Audio bitrate")
-            .blurb("Bitrate of each Opus encoder in kbit/s")
-            .minimum(6)
-            .maximum(510)
-            .default_value(DEFAULT_AUDIO_BITRATE)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder::<IceMode>("ice")
-            .nick("ICE")
-            .blurb(
-                "How peers are reached. lite (RFC 8445, section 2.5): all come in by one UDP \
-                 port, and codes work; UDP to that port must pass the firewall. full: for a \
-                 bench behind a firewall or with a STUN or TURN server; several UDP ports for \
-                 each peer, and no codes",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("identity")
-            .nick("Identity")
-            .blurb(
-                "File that keeps the bench's certificate and the codes, so that a printed code \
-                 stays valid. none: new ones at each start. If it is not set: \
-                 $XDG_STATE_HOME/periscope/identity.json, or ~/.local/state in place of the \
-                 former. Who can read the file can pass for the bench",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecBoolean::builder("code-once")
-            .nick("Code for one visit")
-            .blurb("The code that is printed at the start is a new one and lets in one viewer")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt::builder("code-lifetime")
-            .nick("Lifetime of the code")
-            .blurb(
-                "The code that is printed at the start is a new one and is valid for this many \
-                 seconds. 0: the same code at each start, until it is revoked",
-            )
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecBoolean::builder("mdns")
-            .nick("mDNS")
-            .blurb(
-                "Publish the bench's name, periscope-<8 hexadecimal digits>.local, on the LAN \
-                 (RFC 6762): codes and the page are found by it when the address has changed",
-            )
-            .default_value(true)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecString::builder("code")
-            .nick("Code")
-            .blurb(
-                "The code that was printed at the start, with the addresses of now: a viewer \
-                 pastes it into the page and is connected (web/PROTOCOL.md). None while the \
-                 element is not PAUSED or PLAYING, or with full ICE. Also posted as element \
-                 message periscope-code, fields code, id, rights",
-            )
-            .read_only()
-            .build(),
-        glib::ParamSpecBoxed::builder::<gst::Structure>("codes")
-            .nick("Codes")
-            .blurb(
-                "All codes that are valid (field codes: an array of structures with the fields \
-                 code, id, rights (view or control), once, and expires in seconds since 1970 \
-                 unless it does not). make-code makes one, revoke-code ends one",
-            )
-            .read_only()
-            .build(),
-        glib::ParamSpecString::builder("page-url")
-            .nick("Address of the page")
-            .blurb(
-                "Where a browser on the LAN finds the page, key included; open it and watch. \
-                 None while the element is not PAUSED or PLAYING, or without http. Also posted \
-                 as element message periscope-page, field url",
-            )
-            .read_only()
-            .build(),
-        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-            .nick("Statistics")
-            .blurb(
-                "State and statistics of each peer (field peers: as list-peers gives them), \
-                 the running encoders (field encoders), what came to the UDP port (field port: \
-                 peers that are there, packets delivered, checks answered, and for each reason \
-                 how many were turned away), and messages dropped because the \
-                 bench sends faster than can be handed out (field messages-dropped)",
-            )
-            .read_only()
-            .build(),
-    ]
 }
 
 impl GstObjectImpl for Periscope {}

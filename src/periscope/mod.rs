@@ -14,6 +14,7 @@ mod door;
 mod imp;
 mod lan;
 mod pads;
+mod properties;
 mod reply;
 mod requirements;
 mod settings;

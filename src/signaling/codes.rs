@@ -25,8 +25,12 @@ pub(crate) enum CodesError {
 pub(crate) struct Record {
     pub(crate) secret: Secret,
     pub(crate) rights: Rights,
-    /// Gone after its first use.
+    /// For one viewer only.
     pub(crate) once: bool,
+    /// That viewer, once it has come: SHA-256 of its certificate. It may come again, after a
+    /// break in the network or a restart of the bench.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) visitor: Option<[u8; 32]>,
     /// From when on it does not count, in seconds since 1970.
     pub(crate) expires: Option<u64>,
     /// When it was made, in seconds since 1970.
@@ -37,6 +41,10 @@ impl Record {
     /// The public name.
     pub(crate) fn id(&self) -> CodeId {
         self.secret.id()
+    }
+
+    fn is_open_to(&self, certificate: &[u8; 32]) -> bool {
+        self.visitor.is_none_or(|visitor| visitor == *certificate)
     }
 
     fn is_active(&self, now: SystemTime) -> bool {
@@ -76,6 +84,7 @@ impl Codes {
             secret,
             rights,
             once,
+            visitor: None,
             expires: lifetime.map(|lifetime| {
                 let fraction = u64::from(lifetime.subsec_nanos() > 0);
                 created
@@ -115,9 +124,33 @@ impl Codes {
         self.active(now).find(|record| record.id() == *id)
     }
 
-    /// Somebody has come with this code. True if it is gone now.
-    pub(crate) fn used(&mut self, id: &CodeId) -> bool {
-        self.remove(|record| record.once && record.id() == *id) > 0
+    /// What who comes with this code and certificate may do, if anything.
+    pub(crate) fn rights(
+        &self,
+        id: &CodeId,
+        certificate: &[u8; 32],
+        now: SystemTime,
+    ) -> Option<Rights> {
+        let record = self.find(id, now)?;
+        record.is_open_to(certificate).then_some(record.rights)
+    }
+
+    /// Somebody has come with this code and has proved to have this certificate. Whether it
+    /// may come in; a code for one viewer is that viewer's from now on.
+    pub(crate) fn admit(&mut self, id: &CodeId, certificate: &[u8; 32], now: SystemTime) -> bool {
+        let record = self
+            .records
+            .iter_mut()
+            .find(|record| record.id() == *id && record.is_active(now));
+        match record {
+            Some(record) if record.is_open_to(certificate) => {
+                if record.once {
+                    record.visitor = Some(*certificate);
+                }
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Takes back the code of this name, this whole code, or “all”; how many those were.
@@ -230,14 +263,27 @@ mod tests {
     }
 
     #[test]
-    fn a_code_for_once_is_gone_after_its_use_and_others_stay() {
+    fn a_code_for_once_is_its_first_viewers_from_then_on() {
         let mut codes = Codes::default();
-        let once = codes.make(Rights::View, true, None, now()).unwrap();
-        let often = codes.make(Rights::View, false, None, now()).unwrap();
-        assert!(codes.used(&once.id()));
-        assert!(!codes.used(&once.id()));
-        assert!(!codes.used(&often.id()));
-        assert_eq!(codes.find(&once.id(), now()), None);
+        let once = codes.make(Rights::View, true, None, now()).unwrap().id();
+        let (first, second) = ([1; 32], [2; 32]);
+        assert_eq!(codes.rights(&once, &second, now()), Some(Rights::View));
+        assert!(codes.admit(&once, &first, now()));
+        assert!(codes.admit(&once, &first, now()), "after a break");
+        assert!(!codes.admit(&once, &second, now()));
+        assert_eq!(codes.rights(&once, &first, now()), Some(Rights::View));
+        assert_eq!(codes.rights(&once, &second, now()), None);
+        codes.revoke(&once.to_string()).unwrap();
+        assert!(!codes.admit(&once, &first, now()));
+    }
+
+    #[test]
+    fn any_number_of_viewers_may_come_by_another_code() {
+        let mut codes = Codes::default();
+        let often = codes.make(Rights::Control, false, None, now()).unwrap();
+        for certificate in [[1; 32], [2; 32]] {
+            assert!(codes.admit(&often.id(), &certificate, now()));
+        }
         assert_eq!(codes.find(&often.id(), now()), Some(&often));
     }
 
@@ -273,7 +319,7 @@ mod tests {
     fn revoking_what_is_not_there_is_an_error_that_shows_no_secret() {
         let mut codes = Codes::default();
         let gone = codes.make(Rights::View, true, None, now()).unwrap();
-        codes.used(&gone.id());
+        codes.revoke(&gone.id().to_string()).unwrap();
         for what in [gone.id().to_string(), "nonsense".into(), String::new()] {
             assert_eq!(codes.revoke(&what), Err(CodesError::Unknown(what)));
         }

@@ -20,6 +20,8 @@ import type { BenchAddress } from './whep';
 /** How long to look for candidates: a person is slow anyway. */
 const GATHER_FOR_PERSON = 5_000;
 const COME_UP_AFTER_PASTE = 20_000;
+/** A bench that answers every check does so within milliseconds. */
+const REACH = 8_000;
 const JUST_NOW = 5_000;
 
 export class App {
@@ -167,7 +169,7 @@ export class App {
     try {
       const made = benchOfOffer(offer.sdp);
       if (made === null) await this.answerInFull(offer);
-      else await this.answerShortly(made, performance.now() + PERSON);
+      else await this.answerShortly(made, performance.now() + PERSON, say.ended({ kind: 'no-path' }));
     } catch (error) {
       console.warn('periscope: the offer could not be used', error);
       this.keeper.complain(say.BAD_OFFER);
@@ -182,7 +184,7 @@ export class App {
     try {
       const answer = write({ type: 'answer', sdp: await connection.makeAnswer(offer.sdp, GATHER_FOR_PERSON) });
       // Only now, with an answer in hand, is what was tried before given up.
-      this.keeper.adopt({ connection, way: { kind: 'paste', answer, remake: null } }, say.CARRY_ANSWER);
+      this.keeper.adopt({ connection, way: { kind: 'paste', answer, short: null } }, say.CARRY_ANSWER);
     } catch (error) {
       connection.close();
       throw error;
@@ -193,7 +195,7 @@ export class App {
    * A bench that answers every check waits for nothing but our fingerprint. It stays good until the bench has it: where
    * the browser gives up meanwhile, another connection takes its place.
    */
-  private async answerShortly({ bench, tag }: OfferingBench, until: number): Promise<void> {
+  private async answerShortly({ bench, tag }: OfferingBench, until: number, unreached: string): Promise<void> {
     const connection = await this.keeper.build();
     let answer = '';
     try {
@@ -204,15 +206,15 @@ export class App {
           answer = shortAnswer(tag, fingerprint);
           return answerOf(bench, own);
         },
+        REACH,
         until - performance.now(),
-        { kind: 'never-taken' },
       );
     } catch (error) {
       connection.close();
       throw error;
     }
-    const remake = (): Promise<void> => this.answerShortly({ bench, tag }, until);
-    this.keeper.adopt({ connection, way: { kind: 'paste', answer, remake } }, say.CARRY_SHORT_ANSWER);
+    const remake = (): Promise<void> => this.answerShortly({ bench, tag }, until, say.OFFER_GONE);
+    this.keeper.adopt({ connection, way: { kind: 'paste', answer, short: { remake, unreached } } }, say.CARRY_SHORT_ANSWER);
   }
 
   // ---- The bench's answer to our offer ------------------------------------------------------------------------
@@ -235,7 +237,7 @@ export class App {
     }
     if (connection.isOver) return false;
     this.own.release();
-    this.keeper.adopt({ connection, way: { kind: 'paste', answer: null, remake: null } }, 'Connecting to the bench …');
+    this.keeper.adopt({ connection, way: { kind: 'paste', answer: null, short: null } }, 'Connecting to the bench …');
     return true;
   }
 
@@ -254,7 +256,7 @@ export class App {
   private showCode(): void {
     const way = this.keeper.attempt?.way;
     if (way?.kind === 'paste' && way.answer !== null) {
-      this.face.showOutgoing({ role: way.remake === null ? 'answer' : 'short-answer', code: way.answer });
+      this.face.showOutgoing({ role: way.short === null ? 'answer' : 'short-answer', code: way.answer });
     } else if (this.own.text !== null) {
       this.face.showOutgoing({ role: 'offer', code: write({ type: 'offer', sdp: this.own.text }) });
     } else {

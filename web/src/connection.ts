@@ -59,6 +59,9 @@ export class Connection {
   private disconnected: ReturnType<typeof setTimeout> | null = null;
   private limit: ReturnType<typeof setTimeout> | null = null;
   private deadline = Infinity;
+  private reached = false;
+  /** How long a person may take once the bench has been reached. */
+  private patience: number | null = null;
   private stopChecking: (() => void) | null = null;
 
   constructor(certificate: RTCCertificate, private readonly events: ConnectionEvents) {
@@ -73,6 +76,7 @@ export class Connection {
       if (typeof data === 'string') this.controlMessage(data);
     };
     this.pc.onconnectionstatechange = () => this.connectionChanged();
+    this.pc.oniceconnectionstatechange = () => this.pathChanged();
     this.pc.ondatachannel = ({ channel }) => this.addInstrument(channel);
   }
 
@@ -83,6 +87,11 @@ export class Connection {
   /** Of the last ping, in milliseconds. */
   get roundTrip(): number | null {
     return this.pulse?.roundTrip ?? null;
+  }
+
+  /** The bench has answered, whatever became of it. */
+  get wasReached(): boolean {
+    return this.reached;
   }
 
   get isQuiet(): boolean {
@@ -98,13 +107,15 @@ export class Connection {
 
   /**
    * Makes an offer that goes nowhere, and takes the answer that `answerTo` writes to it. The browser need not find its
-   * candidates first: a bench that answers every check needs none of them.
+   * candidates first: a bench that answers every check needs none of them. With `patience` the connection has `limit`
+   * milliseconds to reach the bench, and `patience` to come up.
    */
-  async meet(answerTo: (offer: string) => string, limit: number, cause: Cause = { kind: 'no-path' }): Promise<void> {
+  async meet(answerTo: (offer: string) => string, limit: number, patience: number | null = null): Promise<void> {
+    this.patience = patience;
     const offer = await this.pc.createOffer();
     const answer = answerTo(offer.sdp ?? '');
     await Promise.all([this.pc.setLocalDescription(offer), this.pc.setRemoteDescription({ type: 'answer', sdp: answer })]);
-    this.comeUpWithin(limit, cause);
+    this.comeUpWithin(limit, { kind: 'no-path' });
   }
 
   /** A data-only offer with all its candidates. */
@@ -161,17 +172,31 @@ export class Connection {
       this.encryptionChanged();
       // While a person is on the way to the bench, a browser that gave up has only given up for now.
       if (this.stopChecking !== null) return;
-      // Where the path did not fail, a certificate that does not fit may have; its own state may tell a moment later.
-      if (this.phase === 'building' && this.pc.iceConnectionState !== 'failed') this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
+      // Where the path holds, a certificate that does not fit may be the reason; its own state may tell a moment later.
+      if (this.phase === 'building' && this.hasPath) this.comeUpWithin(FAILED_WHY, { kind: 'lost' });
       else this.end({ kind: 'lost' });
     } else if (state === 'closed') {
       this.end({ kind: 'closed' });
     }
   }
 
-  /** Unlike a path, a certificate that does not fit is a failure for good. The connection's own state may tell first. */
+  private get hasPath(): boolean {
+    return this.pc.iceConnectionState === 'connected' || this.pc.iceConnectionState === 'completed';
+  }
+
+  private pathChanged(): void {
+    if (!this.hasPath) return;
+    this.reached = true;
+    if (this.patience !== null) this.comeUpWithin(this.patience, { kind: 'never-taken' });
+    this.patience = null;
+  }
+
+  /**
+   * Unlike a path, a certificate that does not fit is a failure for good. Without a path Firefox says that the
+   * encryption failed, too, and says so first.
+   */
   private encryptionChanged(): void {
-    if (this.encryption()?.state === 'failed') this.end({ kind: this.phase === 'up' ? 'lost' : 'wrong-certificate' });
+    if (this.hasPath && this.encryption()?.state === 'failed') this.end({ kind: this.phase === 'up' ? 'lost' : 'wrong-certificate' });
   }
 
   private encryption(): RTCDtlsTransport | null {

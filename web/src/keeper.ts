@@ -10,7 +10,7 @@ import type { Face } from './face';
 import { Retry } from './retry';
 import * as say from './sentences';
 import { Teller } from './teller';
-import { close, open, wayTo, type Home, type Pace, type Session } from './ways';
+import { close, open, wayTo, type Home, type Pace, type Session, type ShortAnswer } from './ways';
 import { WhepError } from './whep';
 
 /** Why a connection is being made: a person wants it, the running one is silent or shows nothing new, or none is left. */
@@ -30,9 +30,11 @@ export interface KeeperEvents {
 
 /** A silence that is over sooner is not worth a word. */
 const SILENCE_SHOWN = 1_000;
-/** Out of sight a try that took so long is followed by the next one without a wait. */
-const UNSEEN_PACE = 5_000;
-const REMADE_AFTER = 2_000;
+/**
+ * A try that took so long was not ended by its timer: out of sight timers may come but once a minute. There the end of
+ * the browser's own checks, after 10 to 15 s, sets the pace.
+ */
+const TIMERS_SLEEP = 5_000;
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -95,7 +97,7 @@ export class Keeper {
     if (this.retry.isWaiting) {
       this.retry.forget();
       this.again();
-    } else if (this.attempt?.pace === 'unseen') {
+    } else if (this.attempt?.pace === 'again' && performance.now() - this.attempt.begun > TIMERS_SLEEP) {
       this.tryAgain(this.attempt.reason);
     }
     this.running?.connection.doubt();
@@ -181,7 +183,7 @@ export class Keeper {
     const { home } = this;
     if (home === null) return;
     this.teller.count(0);
-    void this.begin(home, reason, document.visibilityState === 'visible' ? 'again' : 'unseen');
+    void this.begin(home, reason, 'again');
   }
 
   /** What was tried before is given up. Returns a number by which to see later whether yet another one came. */
@@ -220,7 +222,7 @@ export class Keeper {
     close(attempt);
     this.attempt = null;
     const { way } = attempt;
-    if (way.kind === 'paste') return this.carriedFailed(attempt, way.remake, why);
+    if (way.kind === 'paste') return this.carriedFailed(attempt.connection, way.short, why);
     const sentence = say.notReached(way.home, why);
     const isFinal = say.isFinal(why);
     if (this.running !== null) {
@@ -235,13 +237,12 @@ export class Keeper {
     }
   }
 
-  private carriedFailed(attempt: Attempt, remake: (() => Promise<void>) | null, why: Cause | WhepError): void {
-    const sentence = why instanceof WhepError ? say.BAD_ANSWER : say.ended(why);
+  private carriedFailed(connection: Connection, short: ShortAnswer | null, why: Cause | WhepError): void {
     const gaveUp = !(why instanceof WhepError) && (why.kind === 'no-path' || why.kind === 'lost');
-    // A browser that gives up at once would do so again and again.
-    const isWorthIt = gaveUp && performance.now() - attempt.begun > REMADE_AFTER;
-    if (remake === null || !isWorthIt) this.complain(sentence);
-    else remake().catch(() => this.complain(sentence));
+    const sentence = why instanceof WhepError ? say.BAD_ANSWER : gaveUp && short !== null ? short.unreached : say.ended(why);
+    // The bench was there: it is the browser that gave up while the person was on the way.
+    if (gaveUp && short !== null && connection.wasReached) short.remake().catch(() => this.complain(sentence));
+    else this.complain(sentence);
   }
 
   /** Whether a first attempt that came to nothing is followed by another one. */
@@ -303,8 +304,7 @@ export class Keeper {
       this.teller.stillFailing(sentence);
     }
     const reason = this.running === null ? 'lost' : 'quiet';
-    // Out of sight the browser's own checks set the pace: timers may come but once a minute.
-    if (before.pace === 'unseen' && performance.now() - before.begun > UNSEEN_PACE) return this.tryAgain(reason);
+    if (before.pace === 'again' && performance.now() - before.begun > TIMERS_SLEEP) return this.tryAgain(reason);
     this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain(reason));
   }
 

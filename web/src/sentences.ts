@@ -15,6 +15,7 @@ export const NO_KEY =
   'This address lacks its key, the part behind #. The bench’s console prints the whole address in the line “periscope: page”: open that one, or connect by hand below.';
 export const CARRY_ANSWER = 'Carry the answer to the bench. This page keeps trying.';
 export const CARRY_SHORT_ANSWER = 'Carry these 50 characters to the bench. It connects as soon as it has them.';
+export const OFFER_GONE = 'The bench does not wait for this answer any more. Type offer in its console, and paste the new offer here.';
 export const RECONNECTING = 'The connection to the bench was lost. Trying again';
 export const SILENT = 'The bench does not answer at the moment. This page waits for it.';
 export const KEY_ALONE = 'This is the key of an address, but not the address. Paste the whole line that the bench prints behind “periscope: page”.';

@@ -14,8 +14,15 @@ export type Home = { kind: 'code'; code: Code; text: string } | { kind: 'whep'; 
 export type Way =
   | { kind: 'code'; home: Home }
   | { kind: 'whep'; home: Home; address: BenchAddress; location: string | null }
-  /** `answer` is what the person carries; `remake` makes another connection for which it is good as well. */
-  | { kind: 'paste'; answer: string | null; remake: (() => Promise<void>) | null };
+  | { kind: 'paste'; answer: string | null; short: ShortAnswer | null };
+
+/** What makes the answer that the person carries good for more than one connection. */
+export interface ShortAnswer {
+  /** Makes another one. */
+  remake(): Promise<void>;
+  /** What to say if the bench cannot be reached. */
+  unreached: string;
+}
 
 export interface Session {
   connection: Connection;
@@ -27,8 +34,6 @@ const GATHER_FOR_BENCH = 1_000;
 const LIMITS = {
   first: { code: 4_000, request: 8_000, whep: 10_000 },
   again: { code: 2_000, request: 3_000, whep: 5_000 },
-  /** Out of sight timers are slow, and the browser's own checks are not: they go on until they fail, then an event comes. */
-  unseen: { code: 20_000, request: 3_000, whep: 10_000 },
 };
 
 export type Pace = keyof typeof LIMITS;

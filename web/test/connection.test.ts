@@ -95,38 +95,45 @@ test('the end is told once, with its reason', () => {
   assert.deepEqual(causes, [{ kind: 'lost' }]);
 });
 
-test('what never came up had no path', () =>
-  withTimers(async (pass) => {
-    pc.become('failed');
-    assert.deepEqual(causes, []);
-    await pass(1_000);
-    assert.deepEqual(causes, [{ kind: 'no-path' }]);
-  }));
-
-test('where the browser says that there is no path, nothing is waited for', () => {
+test('what never came up had no path', () => {
   pc.findNoPath();
   assert.deepEqual(causes, [{ kind: 'no-path' }]);
 });
 
-test('a certificate that does not fit is told apart, also when the connection fails first', async () => {
+test('a path that fails is none of a certificate, although Firefox says first that the encryption failed', async () => {
+  const transport = new FakeTransport('new');
+  pc.sctp = { transport };
+  await connection.meet(() => 'v=0', 20_000);
+  transport.become('failed');
+  assert.deepEqual(causes, []);
+  pc.findNoPath();
+  assert.deepEqual(causes, [{ kind: 'no-path' }]);
+});
+
+test('a certificate that does not fit is told apart, whichever state tells first', async () => {
   const transport = new FakeTransport('connecting');
   pc.sctp = { transport };
   await connection.takeAnswer('v=0', 20_000);
+  pc.findPath();
   pc.become('failed');
+  assert.deepEqual(causes, []);
   transport.become('failed');
   assert.deepEqual(causes, [{ kind: 'wrong-certificate' }]);
 });
 
-test('a certificate that does not fit is told apart', () => {
-  pc.sctp = { transport: new FakeTransport('failed') };
-  pc.become('failed');
-  assert.deepEqual(causes, [{ kind: 'wrong-certificate' }]);
-});
+test('a connection that fails on a path that holds is over, whatever the encryption says', () =>
+  withTimers(async (pass) => {
+    pc.findPath();
+    pc.become('failed');
+    await pass(1_000);
+    assert.deepEqual(causes, [{ kind: 'no-path' }]);
+  }));
 
 test('a wrong certificate ends the patience, whichever state tells first', async () => {
   const transport = new FakeTransport('connecting');
   pc.sctp = { transport };
   await connection.makeAnswer(OFFER, 100);
+  pc.findPath();
   pc.become('failed');
   assert.deepEqual(causes, []);
   transport.become('failed');

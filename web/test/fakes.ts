@@ -57,6 +57,7 @@ export class FakePeerConnection extends EventTarget {
   closed = false;
   readonly madeAt = performance.now();
   onconnectionstatechange: (() => void) | null = null;
+  oniceconnectionstatechange: (() => void) | null = null;
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
   constructor() {
     super();
@@ -98,9 +99,15 @@ export class FakePeerConnection extends EventTarget {
     this.closed = true;
     this.signalingState = 'closed';
   }
-  /** Nobody answered the browser's checks. */
+  /** Somebody answered the browser's checks. */
+  findPath(): void {
+    this.iceConnectionState = 'connected';
+    this.oniceconnectionstatechange?.();
+  }
+  /** Nobody answers the browser's checks. */
   findNoPath(): void {
     this.iceConnectionState = 'failed';
+    this.oniceconnectionstatechange?.();
     this.become('failed');
   }
   become(state: string): void {
@@ -121,8 +128,10 @@ export function install(): void {
 /** Everything that was only waiting for its turn has happened. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Runs `work` with a clock and timers that only `pass` moves; gives `pass`. */
-export async function withTimers(work: (pass: (milliseconds: number) => Promise<void>) => Promise<void>): Promise<void> {
+/** Runs `work` with a clock and timers that only `pass` moves; gives `pass`, and `stall`: time passes and no timer runs. */
+export async function withTimers(
+  work: (pass: (milliseconds: number) => Promise<void>, stall: (milliseconds: number) => void) => Promise<void>,
+): Promise<void> {
   const { setTimeout: realTimeout, clearTimeout: realClearTimeout, setInterval: realInterval, clearInterval: realClearInterval } = globalThis;
   const realNow = performance.now.bind(performance);
   const timers = new Map<number, { at: number; every: number | null; run: () => void }>();
@@ -158,7 +167,7 @@ export async function withTimers(work: (pass: (milliseconds: number) => Promise<
     now = until;
   };
   try {
-    await work(pass);
+    await work(pass, (milliseconds) => (now += milliseconds));
   } finally {
     performance.now = realNow;
     Object.assign(globalThis, { setTimeout: realTimeout, clearTimeout: realClearTimeout, setInterval: realInterval, clearInterval: realClearInterval });

@@ -122,6 +122,7 @@ test('a bench with another certificate is not tried again', () =>
     keeper.connectTo(CODE);
     await settled();
     const pc = connectionOf(0);
+    pc.findPath();
     (pc.sctp as { transport: { become(state: string): void } }).transport.become('failed');
     await pass(60_000);
     assert.deepEqual([state, made()], ['failed', 1]);
@@ -237,27 +238,29 @@ test('a page that woke up asks at once, and looks for the bench half a second la
     assert.equal(made(), 2);
   }));
 
-test('out of sight the browser’s own checks set the pace', () =>
-  withTimers(async (pass) => {
+test('where timers sleep, the end of the browser’s own checks sets the pace', () =>
+  withTimers(async (pass, stall) => {
     const first = await connected();
-    Object.assign(globalThis, { document: { visibilityState: 'hidden' } });
-    first.become('failed');
-    await pass(15_000);
-    assert.deepEqual([made(), connectionOf(1).closed], [2, false]);
+    first.findNoPath();
+    await settled();
+    assert.equal(made(), 2);
+    stall(15_000);
     connectionOf(1).findNoPath();
     await settled();
     assert.equal(made(), 3, 'without a timer');
-    Object.assign(globalThis, { document: { visibilityState: 'visible' } });
+    stall(15_000);
     keeper.hurry();
     await settled();
     assert.equal(made(), 4, 'somebody looks');
+    await pass(2_500);
+    assert.equal(made(), 5);
   }));
 
 test('a connection by paste waits for its bench, and ends if that does not come back', () =>
   withTimers(async (pass) => {
     const connection = await keeper.build();
     await connection.takeAnswer('v=0', 20_000);
-    keeper.adopt({ connection, way: { kind: 'paste', answer: null, remake: null } }, 'Connecting …');
+    keeper.adopt({ connection, way: { kind: 'paste', answer: null, short: null } }, 'Connecting …');
     const pc = connectionOf(0);
     await comesUp(pc);
     fallSilent(pc);
@@ -277,22 +280,37 @@ test('another bench that cannot be reached ends nothing', () =>
     assert.deepEqual([state, first.closed, made()], ['connected', false, 2]);
   }));
 
+/** A connection that waits until a person has carried the short answer to the bench. */
+async function carryShortly(unreached = 'No path.'): Promise<void> {
+  const connection = await keeper.build();
+  await connection.meet(() => 'v=0', 8_000, 900_000);
+  keeper.adopt({ connection, way: { kind: 'paste', answer: 'Q', short: { remake: () => carryShortly('Gone.'), unreached } } }, 'Carry it.');
+}
+
 test('while a short answer is carried, a browser that gives up is no failure', () =>
   withTimers(async (pass) => {
-    let remade = 0;
-    const adopt = async (): Promise<void> => {
-      const connection = await keeper.build();
-      const remake = (): Promise<void> => (remade++, adopt());
-      await connection.meet(() => 'v=0', 900_000, { kind: 'never-taken' });
-      keeper.adopt({ connection, way: { kind: 'paste', answer: 'Q', remake } }, 'Carry it.');
-    };
-    await adopt();
+    await carryShortly();
     for (const number of [0, 1, 2]) {
-      await pass(15_000);
+      connectionOf(number).findPath();
+      await pass(100_000);
       connectionOf(number).findNoPath();
+      await settled();
     }
-    await pass(100);
-    assert.deepEqual([remade, state, sentence], [3, 'connecting', 'Carry it.']);
-    connectionOf(3).findNoPath();
-    assert.deepEqual([remade, state], [3, 'failed'], 'but not again and again without a pause');
+    assert.deepEqual([made(), state, sentence], [4, 'connecting', 'Carry it.']);
+    connectionOf(3).findPath();
+    await comesUp(connectionOf(3));
+    assert.equal(state, 'connected');
+  }));
+
+test('an offer that the bench gave up is told, and so is a bench that cannot be reached', () =>
+  withTimers(async (pass) => {
+    await carryShortly();
+    connectionOf(0).findPath();
+    connectionOf(0).findNoPath();
+    await settled();
+    await pass(8_000);
+    assert.deepEqual([made(), state, sentence], [2, 'failed', 'Gone.']);
+    await carryShortly();
+    await pass(8_000);
+    assert.deepEqual([made(), state, sentence], [3, 'failed', 'No path.']);
   }));

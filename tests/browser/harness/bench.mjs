@@ -8,6 +8,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Bytes, Lines } from './lines.mjs';
 import { LIMIT, PLUGIN_DIRECTORY } from './settings.mjs';
 
@@ -17,6 +18,9 @@ import { LIMIT, PLUGIN_DIRECTORY } from './settings.mjs';
  * @property {Record<string, string | number>} [settings] properties of the element
  * @property {Record<string, string>} [environment]
  */
+
+/** How often a bench is asked that does not tell by itself, in milliseconds. */
+const POLL = 100;
 
 /** What shows that the element is broken, whatever the test is about. */
 const ALARMS = /panicked|CRITICAL|assertion .* failed|GStreamer-WARNING|GLib-GObject-WARNING/;
@@ -94,6 +98,21 @@ export class Bench {
     return this.says('page');
   }
 
+  /**
+   * A code: the one that was printed at the start, or what typing `code …` gives.
+   * @param {string} [request] `control`, `once`, `1s` …
+   */
+  async code(request) {
+    const since = request === undefined ? 0 : this.stdout.count;
+    if (request !== undefined) this.type(`code ${request}`);
+    return this.says('code', { since });
+  }
+
+  /** The lines that `codes` prints. */
+  codes() {
+    return this.#list('codes');
+  }
+
   /** Types `offer`; the base64 that comes. */
   async offer() {
     const since = this.stdout.count;
@@ -115,15 +134,31 @@ export class Bench {
   }
 
   /** The lines that `peers` prints. */
-  async peers() {
+  peers() {
+    return this.#list('peers');
+  }
+
+  /** Asks until exactly so many viewers are connected, and nobody else is there. @param {number} count */
+  async viewers(count) {
+    const until = performance.now() + LIMIT;
+    for (;;) {
+      const peers = (await this.peers()).filter((line) => line !== 'nobody is there');
+      if (peers.length === count && peers.every((line) => /^\d+ connected/.test(line))) return peers;
+      if (performance.now() > until) throw new Error(`not ${count} viewers in ${LIMIT} ms, but: ${peers.join('; ')}`);
+      await pause(POLL);
+    }
+  }
+
+  /** What a command prints that lists something. @param {string} command @returns {Promise<string[]>} */
+  async #list(command) {
     const since = this.stdout.count;
     // The console works off one command after the other: the help marks the end of the list.
-    this.type('peers\nhelp');
+    this.type(`${command}\nhelp`);
     await this.says('help', { since });
     return this.stdout.all
       .slice(since)
-      .map((line) => /periscope: peers (.*)$/.exec(line)?.[1])
-      .filter((line) => line !== undefined);
+      .map((line) => new RegExp(`periscope: ${command} (.*)$`).exec(line)?.[1] ?? '')
+      .filter((line) => line !== '');
   }
 
   /** Ends the bench as Ctrl+C does. Fails if it does not end well, or if it complained. */

@@ -1,0 +1,24 @@
+// @ts-check
+/** What can be asked of the benchmarks. All take all of it, so that `scripts/bench` can hand it to each. */
+
+import { parseArgs } from 'node:util';
+
+/** @typedef {import('../../tests/browser/harness/settings.mjs').Kind} Kind */
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    browsers: { type: 'string', default: 'chromium,firefox' },
+    codecs: { type: 'string', default: 'h264,vp8' },
+    cycles: { type: 'string' },
+  },
+});
+
+/** Fewer of everything: to see that it works, not to compare. */
+export const quick = values.quick;
+/** A directory for the results. */
+export const { json } = values;
+export const browsers = /** @type {Kind[]} */ (values.browsers.split(','));
+export const codecs = /** @type {('h264' | 'vp8')[]} */ (values.codecs.split(','));
+export const cycles = Number(values.cycles ?? (quick ? 100 : 1000));

@@ -1,0 +1,282 @@
+//! Viewers who come by a code: bare webrtcbins that write the bench's answer themselves.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::net::UdpSocket;
+
+use common::{ALL, Bench, Viewer, wait_until};
+use gst::prelude::*;
+use gst_webrtc::WebRTCDataChannel;
+use gstperiscope::signaling::code::{Code, Secret, code_ufrag};
+use gstperiscope::signaling::fingerprint::{Algorithm, Fingerprint};
+
+const PICTURE: &str = "periscope name=p http=false console=off port=0 \
+     videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! p.";
+
+fn code(bench: &Bench) -> Code {
+    let text: String = bench.element.property("code");
+    Code::read(&text).unwrap()
+}
+
+fn make_code(bench: &Bench, rights: &str, once: bool, seconds: u32) -> Code {
+    let text: String = bench
+        .element
+        .emit_by_name("make-code", &[&rights, &once, &seconds]);
+    Code::read(&text).unwrap()
+}
+
+fn line<'a>(sdp: &'a str, start: &str) -> &'a str {
+    sdp.lines()
+        .find_map(|line| line.strip_prefix(start))
+        .unwrap()
+}
+
+/// Somebody who has a code and lets nothing be carried.
+struct Visitor {
+    viewer: Viewer,
+    control: WebRTCDataChannel,
+}
+
+impl Visitor {
+    /// Comes with a code, and announces its own certificate or the one that is given.
+    fn come(code: &Code, announced: Option<[u8; 32]>) -> Self {
+        let viewer = Viewer::new(ALL);
+        let negotiated = gst::Structure::builder("options")
+            .field("negotiated", true)
+            .field("id", 0)
+            .build();
+        let control = viewer.open_channel("periscope", negotiated);
+        let opened = control.clone();
+        control.connect_on_open(move |_| {
+            let hello = r#"{"type":"hello","version":1,"codecs":[]}"#;
+            let _ = opened.send_string_full(Some(hello));
+        });
+        let offer = viewer.offer(&[]);
+        let own: Fingerprint = line(&offer, "a=fingerprint:").parse().unwrap();
+        let own: [u8; 32] = own.bytes.try_into().unwrap();
+        let bench = Fingerprint {
+            algorithm: Algorithm::Sha256,
+            bytes: code.fingerprint.to_vec(),
+        };
+        let mid = line(&offer, "a=mid:");
+        let ufrag = code_ufrag(&code.secret.id(), &announced.unwrap_or(own));
+        let pwd = code.secret.ice_pwd();
+        let (address, port) = (code.addresses[0], code.port);
+        viewer.take_answer(&format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n\
+             a=group:BUNDLE {mid}\r\n\
+             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
+             a=mid:{mid}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\n\
+             a=fingerprint:{bench}\r\na=setup:passive\r\na=sctp-port:5000\r\n\
+             a=max-message-size:65536\r\n\
+             a=candidate:1 1 UDP 2130706431 {address} {port} typ host\r\n\
+             a=end-of-candidates\r\n"
+        ));
+        Self { viewer, control }
+    }
+
+    /// Waits for what the bench says in the control channel.
+    fn hears(&self, words: &str) -> String {
+        let fits = |(label, bytes): &(String, Vec<u8>)| {
+            let text = String::from_utf8_lossy(bytes);
+            (label == "periscope" && text.contains(words)).then(|| text.into_owned())
+        };
+        self.viewer
+            .messages
+            .wait(words, |all| all.iter().any(|m| fits(m).is_some()));
+        self.viewer
+            .messages
+            .get(|all| all.iter().find_map(fits))
+            .unwrap()
+    }
+
+    fn has_heard_nothing(&self) -> bool {
+        self.viewer.messages.get(Vec::is_empty) && self.viewer.packets.get(Vec::is_empty)
+    }
+}
+
+/// How many datagrams the port has turned away for a reason.
+fn turned_away(bench: &Bench, reason: &str) -> u64 {
+    let port: gst::Structure = bench.stats().get("port").unwrap();
+    port.get(reason).unwrap()
+}
+
+#[test]
+fn who_has_a_code_is_connected_and_offered_the_media() {
+    let bench = Bench::start(PICTURE);
+    let visitor = Visitor::come(&code(&bench), None);
+    bench.wait_peer(1, "connected");
+    let welcome = visitor.hears(r#""type":"welcome""#);
+    assert!(welcome.contains(r#""rights":"view""#), "{welcome}");
+    let offer = visitor.hears(r#""type":"offer""#);
+    assert!(offer.contains("a=ice-lite") && offer.contains("m=video"));
+}
+
+#[test]
+fn re_offers_keep_the_credentials_that_the_visitor_chose() {
+    let bench = Bench::start(PICTURE);
+    let code = code(&bench);
+    let visitor = Visitor::come(&code, None);
+    let offer = visitor.hears(r#""type":"offer""#);
+    let id = code.secret.id();
+    assert!(offer.contains(&format!("a=ice-ufrag:{id}")), "{offer}");
+    assert!(offer.contains(&code.secret.ice_pwd()));
+}
+
+#[test]
+fn who_shows_another_certificate_than_announced_gets_nothing() {
+    let bench = Bench::start(PICTURE);
+    let watching = bench.connect(ALL);
+    watching.wait_packets("H264", 5);
+    let impostor = Visitor::come(&code(&bench), Some([7; 32]));
+    let text = bench.wait_peer(2, "closed");
+    assert!(text.contains("certificate"), "{text}");
+    assert!(impostor.has_heard_nothing());
+    watching.wait_packets("H264", 10);
+    assert_eq!(bench.peers(), [watching.peer]);
+}
+
+#[test]
+fn who_guesses_the_secret_gets_no_answer_and_costs_no_peer() {
+    let bench = Bench::start(PICTURE);
+    let real = code(&bench);
+    let guess = Code {
+        secret: Secret::generate(),
+        ..real.clone()
+    };
+    let stranger = Visitor::come(&guess, None);
+    wait_until("checks that are turned away", || {
+        turned_away(&bench, "unknown-ufrag") > 0
+    });
+    assert!(stranger.has_heard_nothing());
+    assert_eq!(bench.peers(), [0_u32; 0]);
+    // The right one still works.
+    let visitor = Visitor::come(&real, None);
+    visitor.hears("welcome");
+}
+
+#[test]
+fn a_code_for_one_viewer_lets_in_that_one_again_and_no_other() {
+    let bench = Bench::start(PICTURE);
+    let once = make_code(&bench, "control", true, 0);
+    let first = Visitor::come(&once, None);
+    let welcome = first.hears("welcome");
+    assert!(welcome.contains(r#""rights":"control""#), "{welcome}");
+    let second = Visitor::come(&once, Some([7; 32]));
+    wait_until("something that is turned away", || {
+        ["buried", "unknown-address"]
+            .iter()
+            .any(|reason| turned_away(&bench, reason) > 0)
+    });
+    assert!(second.has_heard_nothing());
+    assert_eq!(bench.peers(), [1]);
+    // The certificate is one for the whole process: this is the first one, coming back.
+    Visitor::come(&once, None).hears("welcome");
+}
+
+#[test]
+fn a_revoked_code_ends_its_visits_and_no_others() {
+    let bench = Bench::start(PICTURE);
+    let (kept, revoked) = (code(&bench), make_code(&bench, "control", false, 0));
+    let stays = Visitor::come(&kept, None);
+    stays.hears("welcome");
+    let leaves = Visitor::come(&revoked, None);
+    leaves.hears("welcome");
+    let count: u32 = bench
+        .element
+        .emit_by_name("revoke-code", &[&revoked.secret.id().to_string()]);
+    assert_eq!(count, 1);
+    assert!(bench.wait_peer(2, "closed").contains("revoked"));
+    leaves.hears(r#""type":"bye""#);
+    assert_eq!(bench.peers(), [1]);
+}
+
+#[test]
+fn a_code_for_viewing_sends_nothing_to_the_bench() {
+    let bench = Bench::start(&format!(
+        "{PICTURE} fakesrc num-buffers=0 ! text/x-raw,format=utf8 ! p.data_0 \
+         p.data_src_0 ! fakesink name=out async=false"
+    ));
+    let out = bench.pipeline.by_name("out").unwrap();
+    let received = common::count(&out.static_pad("sink").unwrap());
+    let say = |visitor: &Visitor, text: &str| {
+        let channels = &visitor.viewer.channels;
+        channels.wait("the channel", |all| !all.is_empty());
+        let channel = channels.get(|all| all[0].clone());
+        wait_until("an open channel", || {
+            channel.ready_state() == gst_webrtc::WebRTCDataChannelState::Open
+        });
+        channel.send_string_full(Some(text)).unwrap();
+    };
+    let viewer = Visitor::come(&code(&bench), None);
+    viewer.hears("welcome");
+    say(&viewer, "OUTP ON");
+    viewer.hears("your code is for watching");
+    let controller = Visitor::come(&make_code(&bench, "control", false, 0), None);
+    controller.hears("welcome");
+    say(&controller, "OUTP OFF");
+    received.wait("the command of who may", |n| *n == 1);
+}
+
+#[test]
+fn an_expired_code_lets_nobody_in() {
+    let bench = Bench::start(PICTURE);
+    let short = make_code(&bench, "view", false, 1);
+    wait_until("the end of the code", || {
+        let codes: gst::Structure = bench.element.property("codes");
+        codes.get::<gst::Array>("codes").unwrap().len() == 1
+    });
+    let late = Visitor::come(&short, None);
+    // Its first knock finds the code expired; what follows finds no code at all.
+    wait_until("something that is turned away", || {
+        ["buried", "unknown-ufrag", "unknown-address"]
+            .iter()
+            .any(|reason| turned_away(&bench, reason) > 0)
+    });
+    assert!(late.has_heard_nothing());
+    assert_eq!(bench.peers(), [0_u32; 0]);
+}
+
+#[test]
+fn garbage_at_the_port_is_counted_and_viewers_go_on() {
+    let bench = Bench::start(PICTURE);
+    let visitor = Visitor::come(&code(&bench), None);
+    visitor.hears("welcome");
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let target = (code(&bench).addresses[0], code(&bench).port);
+    for garbage in [
+        &b""[..],
+        b"\x00\x01",
+        b"\x16\xfe\xfd",
+        b"GET / HTTP/1.0",
+        &[0xff; 1400],
+    ] {
+        socket.send_to(garbage, target).unwrap();
+    }
+    wait_until("four that are turned away", || {
+        ["foreign", "malformed", "unknown-address"]
+            .iter()
+            .map(|reason| turned_away(&bench, reason))
+            .sum::<u64>()
+            >= 4
+    });
+    let ping = r#"{"type":"ping","t":1}"#;
+    visitor.control.send_string_full(Some(ping)).unwrap();
+    visitor.hears("pong");
+}
+
+#[test]
+fn a_bench_that_is_full_says_so_and_makes_room_again() {
+    let bench = Bench::start(&PICTURE.replace("name=p", "name=p max-peers=1"));
+    let code = code(&bench);
+    let first = Visitor::come(&code, None);
+    first.hears("welcome");
+    let second = Visitor::come(&code, None);
+    assert!(bench.wait_error().contains("turned away"));
+    assert!(second.has_heard_nothing());
+    drop((first, second));
+    bench.wait_peer(1, "closed");
+    Visitor::come(&code, None).hears("welcome");
+}
