@@ -13,9 +13,11 @@ pub(crate) mod control;
 pub(crate) mod feed;
 pub(crate) mod inbox;
 pub(crate) mod negotiation;
+mod opening;
 pub(crate) mod peers;
 pub(crate) mod rtc;
 pub(crate) mod session;
+mod talk;
 
 use chunks::Payload;
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::control::ToPage;
 use super::feed::{Agreement, Feed, Position};
+use super::opening::failed;
 use super::rtc::{self, Rtc};
-use super::session::{Session, failed};
+use super::session::Session;
 use super::{Report, SignalingError};
 use crate::media::Media;
 use crate::media::codec::Codec;

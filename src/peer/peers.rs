@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::channels::{Channels, Wire};
 use super::inbox::{self, Event, Outbox, Reply};
+use super::opening::{Opening, failed};
 use super::rtc::Network;
-use super::session::{self, Birth, Opening, Status};
+use super::session::{self, Birth, Status};
 use super::{Host, PeerState, SignalingError};
 use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
@@ -169,7 +170,7 @@ impl Peers {
                     }
                 });
             })
-            .map_err(session::failed)?;
+            .map_err(failed)?;
         table.peers.insert(
             id,
             Entry {
