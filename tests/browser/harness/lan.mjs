@@ -12,7 +12,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { join } from 'node:path';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { Lines } from './lines.mjs';
 import { ARTIFACTS, LIMIT } from './settings.mjs';
@@ -79,6 +79,7 @@ export async function moveIn(file) {
     await Promise.race([new Lines(hosts.stdout, 'what makes the hosts').line(/^ready$/), refused(hosts)]);
   } catch (error) {
     hosts.stdin.end();
+    await rm(home, { recursive: true, force: true });
     throw new Error(
       'these tests need two network namespaces, which this machine does not give. They take root, or sudo that asks for ' +
         'no password, the right to make namespaces (in a container: --privileged), and the packages iproute2 and ' +
