@@ -216,6 +216,12 @@ impl Rtc {
             gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
         );
         transceiver.set_property("codec-preferences", caps);
+        // What got lost is sent again (RFC 4588): the next key frame may be seconds away. Sound
+        // does not wait for it.
+        let is_video = caps
+            .structure(0)
+            .is_some_and(|codec| codec.get::<&str>("media") == Ok("video"));
+        transceiver.set_property("do-nack", is_video);
         Ok(pad)
     }
 

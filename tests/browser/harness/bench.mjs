@@ -15,8 +15,9 @@ import { LIMIT, PLUGIN_DIRECTORY } from './settings.mjs';
 /**
  * @typedef {object} Options
  * @property {boolean} [http] whether the page is served
- * @property {Record<string, string | number>} [settings] properties of the element
+ * @property {Record<string, string | number | boolean>} [settings] properties of the element
  * @property {Record<string, string>} [environment]
+ * @property {string[]} [on] a command that runs another one, on the host where the bench stands
  */
 
 /** How often a bench is asked that does not tell by itself, in milliseconds. */
@@ -52,10 +53,11 @@ export class Bench {
    * @param {string} pipeline what is linked to `p`
    * @param {Options} [options]
    */
-  static async start(pipeline, { http = true, settings = {}, environment = {} } = {}) {
+  static async start(pipeline, { http = true, settings = {}, environment = {}, on = [] } = {}) {
     const properties = Object.entries({ port: 0, identity: 'none', mdns: false, ...settings, http, console: 'on' }).map(([name, value]) => `${name}=${value}`);
+    const [program = '', ...words] = [...on, 'gst-launch-1.0', 'periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)];
     const bench = new Bench(
-      spawn('gst-launch-1.0', ['periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)], {
+      spawn(program, words, {
         env: { ...process.env, GST_PLUGIN_PATH: PLUGIN_DIRECTORY, RUST_BACKTRACE: '1', NO_COLOR: '1', ...environment },
         stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       }),
