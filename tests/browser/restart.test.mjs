@@ -119,6 +119,21 @@ inEachBrowser((scenario) => {
       await shows(page, GREEN);
     }));
 
+  scenario('the one viewer of a code for once comes back after a restart, and nobody else comes', ({ bench, open }) =>
+    withIdentity(bench, async (start) => {
+      const first = await start(RED);
+      const code = await first.code('once');
+      const page = await open(`${FILE_URL}#${code}`);
+      await shows(page, RED);
+      await first.kill();
+      const second = await start(GREEN);
+      await second.viewers(1);
+      await shows(page, GREEN);
+      const other = await open(`${FILE_URL}#${code}`);
+      await other.state('failed');
+      await second.viewers(1);
+    }));
+
   scenario('a page does not come back by a code that was revoked meanwhile', ({ bench, open }) =>
     withIdentity(bench, async (start) => {
       const first = await start(RED);

@@ -49,6 +49,7 @@ export class App {
         this.own.discard();
         void this.prepare();
       },
+      spare: () => this.own.takeFresh(performance.now()),
     });
     this.own = new OwnOffer(() => this.keeper.build(), GATHER_FOR_PERSON);
   }

@@ -112,9 +112,13 @@ export class Connection {
    */
   async meet(answerTo: (offer: string) => string, limit: number, patience: number | null = null): Promise<void> {
     this.patience = patience;
-    const offer = await this.pc.createOffer();
+    const made = this.pc.localDescription;
+    const offer = made ?? (await this.pc.createOffer());
     const answer = answerTo(offer.sdp ?? '');
-    await Promise.all([this.pc.setLocalDescription(offer), this.pc.setRemoteDescription({ type: 'answer', sdp: answer })]);
+    await Promise.all([
+      made === null ? this.pc.setLocalDescription(offer) : null,
+      this.pc.setRemoteDescription({ type: 'answer', sdp: answer }),
+    ]);
     this.comeUpWithin(limit, { kind: 'no-path' });
   }
 

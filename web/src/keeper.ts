@@ -26,6 +26,8 @@ export interface KeeperEvents {
   onFail(): void;
   /** A connection ended that is neither the running one nor the one that is being made. */
   onOtherDown(connection: Connection): void;
+  /** A connection that has made its offer ahead of time and is needed for nothing else, if there is one. */
+  spare(): Connection | null;
 }
 
 /** A silence that is over sooner is not worth a word. */
@@ -165,7 +167,8 @@ export class Keeper {
 
   private async begin(home: Home, reason: Reason, pace: Pace): Promise<void> {
     const turn = this.replaceAttempt(null);
-    const connection = await this.build();
+    // To make an offer takes a browser longer than to connect.
+    const connection = (home.kind === 'code' ? this.events.spare() : null) ?? (await this.build());
     if (turn !== this.turn) return connection.close();
     const attempt: Attempt = { connection, way: wayTo(home), reason, pace, begun: performance.now() };
     this.attempt = attempt;

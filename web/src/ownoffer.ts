@@ -5,8 +5,11 @@
 import type { Connection } from './connection';
 import { iceUfrag } from './sdp';
 
+/** A laptop that was carried elsewhere has other addresses; what was found here leads nowhere there. */
+const FRESH = 10 * 60_000;
+
 export class OwnOffer {
-  private waiting: { connection: Connection; offer: string } | null = null;
+  private waiting: { connection: Connection; offer: string; since: number } | null = null;
   private making: Promise<void> | null = null;
   private turn = 0;
 
@@ -43,8 +46,16 @@ export class OwnOffer {
     const connection = await this.build();
     const offer = await connection.makeOffer(this.gatherFor);
     if (turn !== this.turn) return connection.close();
-    this.waiting = { connection, offer };
+    this.waiting = { connection, offer, since: performance.now() };
     this.making = null;
+  }
+
+  /** Its connection, for another use; none if the network may be another one by now. */
+  takeFresh(now: number): Connection | null {
+    const { waiting } = this;
+    if (waiting === null || now - waiting.since > FRESH) return null;
+    this.waiting = null;
+    return waiting.connection;
   }
 
   /** Its answer came: the connection is somebody else's from now on. */

@@ -169,6 +169,18 @@ test('a bench that is silent once it has seen our certificate is given up', () =
     assert.deepEqual(causes, [{ kind: 'no-path' }]);
   }));
 
+test('an offer that was made ahead of time is the one that is met', async () => {
+  pc.localDescription = { sdp: 'made ahead' };
+  pc.log = [];
+  let met = '';
+  await connection.meet((offer) => {
+    met = offer;
+    return 'v=0';
+  }, 4_000);
+  assert.equal(met, 'made ahead');
+  assert.ok(!pc.log.includes('local'), 'it stays as it is');
+});
+
 test('closing from this side says good-bye and tells nobody else', () => {
   rise();
   connection.close('the page was closed');

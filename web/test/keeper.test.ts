@@ -41,7 +41,7 @@ beforeEach(() => {
   };
   const nothing = (): void => undefined;
   const face = { status, showMedia: (connection: Connection | null) => (shown = connection), showStage: nothing, stageText: nothing, data: nothing };
-  keeper = new Keeper(face as unknown as Face, { onChange: nothing, onUp: nothing, onFail: nothing, onOtherDown: nothing });
+  keeper = new Keeper(face as unknown as Face, { onChange: nothing, onUp: nothing, onFail: nothing, onOtherDown: nothing, spare: () => null });
 });
 
 const made = (): number => FakePeerConnection.all.length;

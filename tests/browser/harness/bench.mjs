@@ -141,12 +141,24 @@ export class Bench {
   }
 
   /** Asks until exactly so many viewers are connected, and nobody else is there. @param {number} count */
-  async viewers(count) {
+  viewers(count) {
+    return this.lists('peers', (lines) => {
+      const peers = lines.filter((line) => line !== 'nobody is there');
+      return peers.length === count && peers.every((line) => /^\d+ connected/.test(line));
+    });
+  }
+
+  /**
+   * Asks until a list is as wanted; gives it.
+   * @param {'peers' | 'codes'} command
+   * @param {(lines: string[]) => boolean} isWanted
+   */
+  async lists(command, isWanted) {
     const until = performance.now() + LIMIT;
     for (;;) {
-      const peers = (await this.peers()).filter((line) => line !== 'nobody is there');
-      if (peers.length === count && peers.every((line) => /^\d+ connected/.test(line))) return peers;
-      if (performance.now() > until) throw new Error(`not ${count} viewers in ${LIMIT} ms, but: ${peers.join('; ')}`);
+      const lines = await this.#list(command);
+      if (isWanted(lines)) return lines;
+      if (performance.now() > until) throw new Error(`“${command}” still says, after ${LIMIT} ms: ${lines.join('; ')}`);
       await pause(POLL);
     }
   }
