@@ -308,13 +308,14 @@ impl Bench {
     /// This host has other addresses than before. Viewers come to them by the old code too,
     /// if they find the bench by its name; who copies a code now gets the new ones.
     fn moved(&self, addresses: &[IpAddr]) {
+        if addresses.iter().all(IpAddr::is_loopback) {
+            // The cable is out: nobody is there to be told.
+            return;
+        }
         if let Some(publisher) = &mut *lock(&self.publisher)
             && let Err(error) = publisher.set_addresses(addresses)
         {
             gst::warning!(crate::CAT, "the new addresses are not published: {error}");
-        }
-        if addresses.is_empty() {
-            return;
         }
         self.tell_page();
         let id = *lock(&self.standing_code);
