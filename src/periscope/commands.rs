@@ -1,7 +1,7 @@
 //! What a person tells the bench on the console, and what it says there.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::Context;
 
@@ -200,9 +200,7 @@ fn remarks(issued: &Issued, now: SystemTime) -> String {
     }
     if let Some(expires) = issued.expires {
         let left = expires.duration_since(now).unwrap_or_default();
-        // Rounded up: a code of eight hours is not one of seven.
-        let left = left + Duration::from_millis(999);
-        remarks.push(format!("is valid for {}", console::age(left)));
+        remarks.push(format!("is valid for {}", console::time_left(left)));
     }
     remarks.join(", ")
 }
@@ -211,6 +209,7 @@ fn remarks(issued: &Issued, now: SystemTime) -> String {
 mod tests {
     use super::*;
     use crate::signaling::code::Secret;
+    use std::time::Duration;
 
     #[test]
     fn a_person_is_told_what_a_code_is_good_for() {

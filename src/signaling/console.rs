@@ -222,9 +222,28 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
+/// A time that is left, rounded to the nearest: eight hours less a second are not seven.
+pub(crate) fn time_left(time: Duration) -> String {
+    let unit = match time.as_secs() {
+        0..=119 => 1,
+        120..=7199 => 60,
+        _ => 3600,
+    };
+    age(time + Duration::from_secs(unit) / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_is_left_is_rounded_to_the_nearest() {
+        assert_eq!(time_left(Duration::from_millis(9_400)), "9 s");
+        assert_eq!(time_left(Duration::from_millis(9_600)), "10 s");
+        assert_eq!(time_left(Duration::from_secs(1_799)), "30 min");
+        assert_eq!(time_left(Duration::from_secs(8 * 3600 - 1)), "8 h");
+        assert_eq!(time_left(Duration::from_secs(7 * 3600 + 1)), "7 h");
+    }
 
     #[test]
     fn ages_are_told_in_a_unit_that_fits() {
