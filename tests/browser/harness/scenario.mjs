@@ -99,9 +99,14 @@ export function inEachBrowser(define, { kinds = ['chromium', 'firefox'], flags =
         await browser?.close();
       });
       define((name, body) => {
-        test(name, { timeout }, async () => {
+        test(name, { timeout }, async ({ signal }) => {
           if (browser === undefined) throw new Error('the browser did not start');
           const scenario = new Scenario(browser);
+          // Out of time: nobody waits for the body any more, and a bench that goes on would keep the whole run waiting.
+          signal.addEventListener('abort', async () => {
+            await scenario.keepArtifacts(`${kind} ${name}`).catch(() => {});
+            await scenario.end().catch(() => {});
+          });
           try {
             await body(scenario);
           } catch (error) {
