@@ -10,7 +10,7 @@ use common::{ALL, Bench, Viewer, wait_until};
 use gst::prelude::*;
 use gst_webrtc::WebRTCDataChannel;
 use gstperiscope::signaling::code::{Code, Secret, code_ufrag};
-use gstperiscope::signaling::fingerprint::{Algorithm, Fingerprint};
+use gstperiscope::signaling::fingerprint::Fingerprint;
 
 const PICTURE: &str = "periscope name=p http=false console=off port=0 \
      videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! p.";
@@ -56,10 +56,7 @@ impl Visitor {
         let offer = viewer.offer(&[]);
         let own: Fingerprint = line(&offer, "a=fingerprint:").parse().unwrap();
         let own: [u8; 32] = own.bytes.try_into().unwrap();
-        let bench = Fingerprint {
-            algorithm: Algorithm::Sha256,
-            bytes: code.fingerprint.to_vec(),
-        };
+        let bench = Fingerprint::sha256(&code.fingerprint);
         let mid = line(&offer, "a=mid:");
         let ufrag = code_ufrag(&code.secret.id(), &announced.unwrap_or(own));
         let pwd = code.secret.ice_pwd();

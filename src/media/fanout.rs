@@ -80,7 +80,7 @@ impl Recent {
             self.pictures.clear();
         }
         match picture {
-            Some(picture) if is_key_frame || (1..MAX_RECENT).contains(&self.pictures.len()) => {
+            Some(picture) if is_key_frame || self.has_room() => {
                 self.pictures.push(picture);
             }
             _ => self.pictures.clear(),

@@ -17,7 +17,7 @@ use crate::ice::seat::Seat;
 use crate::net;
 use crate::signaling::code::{CodeId, Rights};
 use crate::signaling::description::Description;
-use crate::signaling::fingerprint::{Algorithm, Fingerprint};
+use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, LiteIce, Setup};
 
 /// How long an offer waits for its answer: a person may be walking with it.
@@ -234,10 +234,7 @@ impl Session {
         fingerprint: [u8; 32],
         setup: Setup,
     ) -> Result<(), SignalingError> {
-        let fingerprint = Fingerprint {
-            algorithm: Algorithm::Sha256,
-            bytes: fingerprint.to_vec(),
-        };
+        let fingerprint = Fingerprint::sha256(&fingerprint);
         let offer = sdp::data_only_offer(ufrag, &fingerprint, setup);
         let remote = self.negotiation.read_offer(&offer)?;
         self.open_control()?;

@@ -17,7 +17,7 @@ use crate::identity::{Identity, Source};
 use crate::peer::rtc::Certificate;
 use crate::signaling::code::{Code, CodeId, Rights};
 use crate::signaling::codes::{Codes, Record};
-use crate::signaling::fingerprint::{Algorithm, Fingerprint};
+use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::qr;
 
 /// How many ports are tried if none is set: as many as the page's server does.
@@ -60,10 +60,7 @@ impl Door {
         };
         let certificate = Arc::new(Certificate::new(
             identity.certificate_pem().to_owned(),
-            Fingerprint {
-                algorithm: Algorithm::Sha256,
-                bytes: identity.fingerprint().to_vec(),
-            },
+            Fingerprint::sha256(&identity.fingerprint()),
         ));
         let mut codes = identity.codes();
         if codes.next_expiry().is_some_and(|at| at <= now) {

@@ -62,6 +62,14 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// The fingerprint that is this SHA-256.
+    pub fn sha256(hash: &[u8; 32]) -> Self {
+        Self {
+            algorithm: Algorithm::Sha256,
+            bytes: hash.to_vec(),
+        }
+    }
+
     /// The SHA-256 fingerprint of a certificate in DER form.
     pub fn of_der(der: &[u8]) -> Self {
         Self::with(Algorithm::Sha256, der)

@@ -16,6 +16,8 @@ use stun_types::message::{
     MessageWriteExt as _, MessageWriteVec, ShortTermCredentials, StunWriteError, TransactionId,
 };
 
+use crate::signaling::code::is_ice_char;
+
 /// The attributes of RFC 8445, section 16.1.
 const PRIORITY: AttributeType = AttributeType::new(0x0024);
 const USE_CANDIDATE: AttributeType = AttributeType::new(0x0025);
@@ -54,7 +56,6 @@ impl Names {
 }
 
 fn is_ufrag(text: &str) -> bool {
-    let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     UFRAG.contains(&text.len()) && text.bytes().all(is_ice_char)
 }
 

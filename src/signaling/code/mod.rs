@@ -14,6 +14,7 @@ mod ufrag;
 pub(crate) use search::is_invisible;
 pub use secret::{CodeId, CodeIdError, Secret};
 pub use short_answer::ShortAnswer;
+pub(crate) use ufrag::is_ice_char;
 pub use ufrag::{code_ufrag, parse_code_ufrag};
 
 use base64::Engine;

@@ -23,6 +23,6 @@ pub fn parse_code_ufrag(ufrag: &str) -> Option<(CodeId, [u8; 32])> {
 }
 
 /// `ice-char` of RFC 8839, section 5.4.
-pub(super) fn is_ice_char(byte: u8) -> bool {
+pub(crate) fn is_ice_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }

@@ -6,6 +6,7 @@
 
 use super::candidate::Candidate;
 use super::{Line, Media, Sdp, SdpError, attribute, attributes};
+use crate::signaling::code::is_ice_char;
 use crate::signaling::fingerprint::{Fingerprint, FingerprintError};
 
 /// Most candidates that are passed on. Each costs a connectivity check to an address that the
@@ -122,10 +123,7 @@ impl<'a> Transport<'a> {
 
 /// Letters, digits, `+` and `/` (RFC 8839, section 5.1: ice-char), within a length.
 pub(super) fn is_ice_text(text: &str, shortest: usize, longest: usize) -> bool {
-    (shortest..=longest).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+    (shortest..=longest).contains(&text.len()) && text.bytes().all(is_ice_char)
 }
 
 /// The transport's parameters, checked: what is written into every media section.
