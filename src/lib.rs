@@ -42,6 +42,7 @@ mod memory;
 mod net;
 mod peer;
 pub mod periscope;
+mod serial;
 pub mod signaling;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {

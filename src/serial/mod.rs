@@ -1,0 +1,3 @@
+//! Instruments on serial ports.
+
+pub(crate) mod profile;
