@@ -56,16 +56,19 @@ pub(super) fn bytes(node: &Node<'_>, most: usize) -> Result<Vec<u8>, ProfileErro
         return Ok(node.text(most)?.into_bytes());
     }
     let mut fields = node.fields()?;
-    let bytes = fields.required("hex", |node| {
-        let text = node.text(most * 4)?;
-        from_hex(&text).map_err(|problem| node.error(problem))
-    })?;
+    let bytes = fields.required("hex", |node| hex(&node))?;
     fields.finish("a command in hexadecimal")?;
     if bytes.len() > most {
         let length = bytes.len();
         return Err(node.error(format!("is {length} bytes long; at most {most} are taken")));
     }
     Ok(bytes)
+}
+
+/// A JSON text with hexadecimal digits.
+pub(super) fn hex(node: &Node<'_>) -> Result<Vec<u8>, ProfileError> {
+    let text = node.text(MAX_COMMAND * 4)?;
+    from_hex(&text).map_err(|problem| node.error(problem))
 }
 
 /// `01 03`, with or without spaces.

@@ -175,6 +175,7 @@ impl<'a> Context<'a> {
 
     fn entry(self, fields: &mut Fields<'_>) -> Result<Widget, ProfileError> {
         let title = fields.required("title", title)?;
+        fields.optional("quantity", |node| self.numeric(&node).map(drop))?;
         fields.optional("unit", |node| node.label(32))?;
         fields.optional("digits", |node| node.whole(0..=9))?;
         let scale = fields.optional("scale", |node| match node.number()? {

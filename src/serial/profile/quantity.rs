@@ -25,7 +25,7 @@ pub(crate) struct Quantity {
     pub(crate) digits: Option<u8>,
     pub(crate) min: Option<f64>,
     pub(crate) max: Option<f64>,
-    /// Whether it is drawn as a curve.
+    /// Whether it is drawn as a curve when nobody has chosen.
     pub(crate) curve: bool,
     /// What is shown for what was found, in place of a number.
     pub(crate) values: Vec<(String, String)>,
@@ -39,8 +39,7 @@ pub(crate) enum Rule {
     Text { pattern: Pattern, form: Form },
     /// At a place in messages that begin in a certain way.
     Bytes {
-        /// `None`: any byte.
-        begin: Vec<Option<u8>>,
+        begin: Vec<u8>,
         at: u16,
         number: Number,
     },
@@ -113,7 +112,7 @@ impl Quantity {
             digits,
             min,
             max,
-            curve: curve.unwrap_or(is_number),
+            curve: curve.unwrap_or(false),
             values,
             rule,
         })
@@ -172,7 +171,9 @@ impl Rule {
         ];
         let mut fields = node.fields()?;
         let rule = Self::Bytes {
-            begin: fields.optional("match", begin)?.unwrap_or_default(),
+            begin: fields
+                .optional("match", |node| command::hex(&node))?
+                .unwrap_or_default(),
             at: fields.required("at", |node| node.whole(0..=MAX_AT))?,
             number: fields.required("type", |node| node.word(&NUMBERS))?,
         };
@@ -221,26 +222,4 @@ fn values(node: Node<'_>) -> Result<Vec<(String, String)>, ProfileError> {
     }
     let word = |(found, node): (String, Node<'_>)| Ok((found, node.label(100)?));
     values.into_iter().map(word).collect()
-}
-
-/// `01 03 .. ff`
-fn begin(node: Node<'_>) -> Result<Vec<Option<u8>>, ProfileError> {
-    let text = node.text(command::MAX_COMMAND)?;
-    let byte = |pair: &str| match pair {
-        ".." => Some(None),
-        // No sign, which the parser would take.
-        pair if pair.len() == 2 && !pair.starts_with('+') => {
-            u8::from_str_radix(pair, 16).ok().map(Some)
-        }
-        _ => None,
-    };
-    text.split_whitespace()
-        .map(|pair| {
-            byte(pair).ok_or_else(|| {
-                node.error(format!(
-                    "“{pair}” is neither two hexadecimal digits nor “..”"
-                ))
-            })
-        })
-        .collect()
 }
