@@ -3,7 +3,7 @@
 //! [`Simulator::run`] is one loop in one thread: it waits until the host writes, the
 //! instrument wants to say something, or an order comes, and does what is due.
 
-pub mod instruments;
+pub(crate) mod instruments;
 mod order;
 mod port;
 mod wire;
@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use instruments::{Counting, Instrument};
-pub use order::{HELP, Order, Planned};
+pub(crate) use order::{HELP, Order, Planned};
 use port::Port;
 use wire::Wire;
 
@@ -32,25 +32,25 @@ const BUFFER: usize = 64 * 1024;
 const MAX_HEARD: usize = 100;
 
 /// What to simulate.
-pub struct Settings {
+pub(crate) struct Settings {
     /// One of [`instruments::NAMES`].
-    pub instrument: String,
+    pub(crate) instrument: String,
     /// A name for the terminal.
-    pub link: Option<PathBuf>,
-    pub counting: Counting,
-    pub seed: u64,
-    pub faults: Vec<Planned>,
+    pub(crate) link: Option<PathBuf>,
+    pub(crate) counting: Counting,
+    pub(crate) seed: u64,
+    pub(crate) faults: Vec<Planned>,
     /// What the host has sent: a line for each piece, time in µs since 1970, a space, the
     /// bytes as Rust escapes them.
-    pub log: Option<Box<dyn Write + Send>>,
+    pub(crate) log: Option<Box<dyn Write + Send>>,
     /// What the host was sent, as it is.
-    pub sent: Option<Box<dyn Write + Send>>,
+    pub(crate) sent: Option<Box<dyn Write + Send>>,
     /// What happens, a line for each.
-    pub events: Box<dyn Write + Send>,
+    pub(crate) events: Box<dyn Write + Send>,
 }
 
 /// See the module's documentation.
-pub struct Simulator {
+pub(crate) struct Simulator {
     instrument: Box<dyn Instrument>,
     port: Port,
     wire: Wire,
@@ -72,7 +72,7 @@ pub struct Simulator {
 
 impl Simulator {
     /// Plugs the instrument in.
-    pub fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
         let now = now();
         let name = &settings.instrument;
         let instrument = instruments::by_name(name, now, settings.seed, settings.counting);
@@ -101,7 +101,7 @@ impl Simulator {
 
     /// Simulates until there is something to read from `stop`, or an order says so. Orders
     /// are read line by line.
-    pub fn run(&mut self, mut orders: Option<OwnedFd>, stop: impl AsFd) -> io::Result<()> {
+    pub(crate) fn run(&mut self, mut orders: Option<OwnedFd>, stop: impl AsFd) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
         while !self.has_ended {
             let now = now();

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// What there is, for people.
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 garbage [BYTES]          noise, 100 bytes of it
 split on|off             messages come in pieces
 silence [SECONDS]        nothing is said; without a number, from now on; 0: no more of it
@@ -17,7 +17,7 @@ quit                     ends the simulator";
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Order {
+pub(crate) enum Order {
     Garbage(usize),
     Split(bool),
     /// `None`: from now on.
@@ -74,9 +74,9 @@ impl FromStr for Order {
 
 /// An order for later: `10:unplug 3`, in seconds from the start.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
-    pub after: Duration,
-    pub order: Order,
+pub(crate) struct Planned {
+    pub(crate) after: Duration,
+    pub(crate) order: Order,
 }
 
 impl FromStr for Planned {

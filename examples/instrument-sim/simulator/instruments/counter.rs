@@ -9,13 +9,13 @@ use super::lines::Lines;
 
 /// How it counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Counting {
+pub(crate) struct Counting {
     /// Lines in all; 0: without an end.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Lines per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Bytes in a line, its end included, to which shorter ones are filled.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 /// Lines that are made at once when it is late, so that it is never long away from the port.

@@ -17,10 +17,10 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-pub use counter::Counting;
+pub(crate) use counter::Counting;
 
 /// The instruments by their names, which are those of the profiles.
-pub const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 8] = [
     "kx3",
     "kenwood-v71",
     "scpi-multimeter",
@@ -32,7 +32,7 @@ pub const NAMES: [&str; 8] = [
 ];
 
 /// Something on the other end of a serial line.
-pub trait Instrument {
+pub(crate) trait Instrument: Send {
     /// Bytes have come; what it answers goes to `out`.
     fn receive(&mut self, bytes: &[u8], now: Duration, out: &mut Vec<u8>);
 
@@ -60,7 +60,7 @@ pub trait Instrument {
 
 /// An instrument of [`NAMES`] that is switched on now. The same `seed` makes the same
 /// measurements.
-pub fn by_name(
+pub(crate) fn by_name(
     name: &str,
     now: Duration,
     seed: u64,
