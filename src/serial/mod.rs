@@ -4,15 +4,18 @@
 //! buffer as a message. What they share is below them: a port ([`port`]) that is opened once,
 //! kept for this process alone and found again when it was unplugged; how messages are found
 //! in bytes ([`framing`]); and what is written when, with the safe string before all
-//! ([`transmit`]). The last two are pure.
+//! ([`transmit`]). The last two are pure. A [`profile`] says how a certain instrument wants all
+//! this.
 
 use gst::glib;
 use gst::prelude::*;
 
+mod defaults;
 mod framing;
 mod herald;
 mod packing;
 mod port;
+pub(crate) mod profile;
 mod properties;
 mod settings;
 mod setup;

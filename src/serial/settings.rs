@@ -9,6 +9,7 @@ use std::time::Duration;
 use gst::glib;
 
 use super::framing::Check;
+use super::profile::Pattern;
 use super::text::Poll;
 
 /// Parity bit (property `parity`).
@@ -261,7 +262,7 @@ impl ReceiveSettings {
 }
 
 /// How messages are sent.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct SendSettings {
     pub(crate) terminator: Option<Vec<u8>>,
     pub(crate) encoding: Option<Encoding>,
@@ -272,8 +273,8 @@ pub(crate) struct SendSettings {
     pub(crate) line_delay: Option<u32>,
     pub(crate) max_message: Option<u32>,
     pub(crate) safe_string: Option<Vec<u8>>,
-    pub(crate) transmit_start: Option<String>,
-    pub(crate) transmit_end: Option<String>,
+    pub(crate) transmit_start: Option<Pattern>,
+    pub(crate) transmit_end: Option<Pattern>,
     /// Milliseconds.
     pub(crate) max_transmit: Option<u32>,
 }
@@ -305,11 +306,4 @@ pub(crate) struct Defaults {
     pub(crate) line: LineSettings,
     pub(crate) receive: ReceiveSettings,
     pub(crate) send: SendSettings,
-}
-
-impl Defaults {
-    /// By the name of a profile that comes with the plugin, or the path of a file.
-    pub(crate) fn load(name: &str) -> Result<Self, String> {
-        Err(format!("There is no profile “{name}”"))
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::framing::{Framer, Framing, modbus_gap};
 use super::packing::Packing;
 use super::port::{Device, OpenError, Port};
+use super::profile::{Pattern, Profile, ProfileError};
 use super::properties::Given;
 use super::settings::{
     DEFAULT_MAX_MESSAGE, Defaults, FramingMode, LineSettings, ReceiveSettings, SendSettings,
@@ -20,12 +21,12 @@ pub(super) enum SetupError {
     NoDevice,
     #[error("Property {0}: {1}")]
     Text(&'static str, TextError),
-    #[error("Property {0}: {1}")]
-    Pattern(&'static str, regex::Error),
+    #[error("Property {0}: the pattern {1}")]
+    Pattern(&'static str, String),
     #[error("Property {0} must not be empty")]
     Empty(&'static str),
     #[error("{0}")]
-    Profile(String),
+    Profile(ProfileError),
     #[error("{0}")]
     NotThere(String),
     #[error(transparent)]
@@ -132,12 +133,6 @@ impl Sending {
         let defaults = profile.clone().unwrap_or_default();
         let send = send_settings(given)?.or(defaults.send);
         let packing = Packing::new(&send);
-        let (start, end) = (send.transmit_start.as_deref(), send.transmit_end.as_deref());
-        // Each alone, to say which is wrong.
-        Transmission::new(start, None)
-            .map_err(|error| SetupError::Pattern("transmit-start", error))?;
-        let transmission = Transmission::new(start, end)
-            .map_err(|error| SetupError::Pattern("transmit-end", error))?;
         Ok(Self {
             line: given.line().or(defaults.line),
             pacing: pacing(&send),
@@ -147,7 +142,7 @@ impl Sending {
                 .as_deref()
                 .map(|string| packing.pack(string)),
             packing,
-            transmission,
+            transmission: Transmission::new(send.transmit_start, send.transmit_end),
             max_transmit: send
                 .max_transmit
                 .filter(|limit| *limit > 0)
@@ -158,10 +153,11 @@ impl Sending {
 }
 
 fn profile(given: &Given) -> Result<Option<Defaults>, SetupError> {
-    given
+    let profile = given
         .get::<String>("profile")
-        .map(|name| Defaults::load(&name).map_err(SetupError::Profile))
-        .transpose()
+        .map(|name| Profile::load(&name).map_err(SetupError::Profile))
+        .transpose()?;
+    Ok(profile.as_ref().map(Defaults::from))
 }
 
 fn pacing(settings: &SendSettings) -> Pacing {
@@ -240,6 +236,13 @@ fn send_settings(given: &Given) -> Result<SendSettings, SetupError> {
             .bytes(name)
             .map_err(|error| SetupError::Text(name, error))
     };
+    let pattern = |name| {
+        given
+            .get::<String>(name)
+            .map(|text| Pattern::new(&text))
+            .transpose()
+            .map_err(|problem| SetupError::Pattern(name, problem))
+    };
     Ok(SendSettings {
         terminator: bytes("terminator")?,
         encoding: given.get("encoding"),
@@ -248,8 +251,8 @@ fn send_settings(given: &Given) -> Result<SendSettings, SetupError> {
         line_delay: given.get("line-delay"),
         max_message: given.get("max-message"),
         safe_string: bytes("safe-string")?,
-        transmit_start: given.get("transmit-start"),
-        transmit_end: given.get("transmit-end"),
+        transmit_start: pattern("transmit-start")?,
+        transmit_end: pattern("transmit-end")?,
         max_transmit: given.get("max-transmit"),
     })
 }

@@ -6,36 +6,29 @@
 
 use std::time::{Duration, Instant};
 
-use regex::bytes::Regex;
+use crate::serial::profile::Pattern;
 
 /// By which commands the instrument is told to transmit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Transmission {
-    start: Option<Regex>,
-    end: Option<Regex>,
+    start: Option<Pattern>,
+    end: Option<Pattern>,
 }
 
 impl Transmission {
     /// `start` begins a transmission wherever it stands in a command, `end` ends it when it
     /// is the whole command: in doubt the transmitter is on.
-    pub(crate) fn new(start: Option<&str>, end: Option<&str>) -> Result<Self, regex::Error> {
-        let end = end.map(|end| format!("^(?:{end})$"));
-        Ok(Self {
-            start: start.map(Regex::new).transpose()?,
-            end: end.as_deref().map(Regex::new).transpose()?,
-        })
+    pub(crate) fn new(start: Option<Pattern>, end: Option<Pattern>) -> Self {
+        Self { start, end }
     }
 
     /// Whether the command begins a transmission (true) or ends one.
     pub(crate) fn effect(&self, command: &[u8]) -> Option<bool> {
-        let matches = |pattern: &Option<Regex>| {
-            pattern
-                .as_ref()
-                .is_some_and(|pattern| pattern.is_match(command))
-        };
-        match matches(&self.start) {
+        let starts = |pattern: &Pattern| pattern.occurs_in(command);
+        let ends = |pattern: &Pattern| pattern.matches(command);
+        match self.start.as_ref().is_some_and(starts) {
             true => Some(true),
-            false => matches(&self.end).then_some(false),
+            false => self.end.as_ref().is_some_and(ends).then_some(false),
         }
     }
 }
