@@ -42,7 +42,7 @@ mod memory;
 mod net;
 mod peer;
 pub mod periscope;
-mod serial;
+pub mod serial;
 pub mod signaling;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -62,7 +62,8 @@ mod plugin {
     use gst::glib;
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-        crate::periscope::register(plugin)
+        crate::periscope::register(plugin)?;
+        crate::serial::register(plugin)
     }
 
     gst::plugin_define!(

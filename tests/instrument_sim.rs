@@ -311,13 +311,13 @@ fn numbered_lines_begin_when_the_port_is_opened_and_none_is_lost() {
 #[test]
 fn a_wrong_order_is_told_and_does_no_harm() {
     let running = Running::start(settings("terminal"));
+    let mut host = running.open();
     running.order("dance");
     assert!(
         running
             .event("error")
             .contains("“dance” is nothing that can be done")
     );
-    let mut host = running.open();
     host.send(b"echo hello\r\n");
     host.until(b"hello\r\n");
     running.order("quit");

@@ -53,7 +53,7 @@ fn every_command_of_init_and_poll_is_understood() {
                 None,
                 "{}: {}",
                 profile.name,
-                command.to_text()
+                command.as_bytes().escape_ascii()
             );
         }
         for poll in &profile.poll {
@@ -63,13 +63,13 @@ fn every_command_of_init_and_poll_is_understood() {
                 None,
                 "{}: {}",
                 profile.name,
-                poll.send.to_text()
+                poll.send.as_bytes().escape_ascii()
             );
             assert!(
                 !answers.is_empty(),
                 "{}: {}",
                 profile.name,
-                poll.send.to_text()
+                poll.send.as_bytes().escape_ascii()
             );
         }
     }

@@ -54,7 +54,7 @@ fn a_profile_says_what_stands_in_it() {
         kx3.safe_string.as_ref().map(Command::as_bytes),
         Some(&b"RX;"[..])
     );
-    assert_eq!(kx3.poll[0].send.to_text(), "FA;");
+    assert_eq!(kx3.poll[0].send.as_bytes(), b"FA;");
     assert_eq!(kx3.poll[0].every_ms, 250);
     let transmit = kx3.transmit.as_ref().expect("a transmitter");
     assert!(transmit.start.occurs_in(b"FA00014060000;tx;") && transmit.end.matches(b"RX;"));
