@@ -44,6 +44,7 @@ mod net;
 mod peer;
 pub mod periscope;
 mod random;
+pub mod serial;
 pub mod signaling;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -63,7 +64,8 @@ mod plugin {
     use gst::glib;
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-        crate::periscope::register(plugin)
+        crate::periscope::register(plugin)?;
+        crate::serial::register(plugin)
     }
 
     gst::plugin_define!(

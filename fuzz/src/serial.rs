@@ -1,0 +1,2 @@
+#[path = "../../src/serial/profile/mod.rs"]
+pub(crate) mod profile;

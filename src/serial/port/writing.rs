@@ -1,0 +1,314 @@
+//! What goes to a port, and how the instrument is made safe.
+
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::News;
+use super::opened::Opened;
+use super::worker::{Worker, finish};
+use crate::serial::transmit::{Changed, Item, Kind, Step};
+
+/// The device is given no more than it sends in this time: what it has cannot be overtaken
+/// by the safe string.
+const AHEAD: Duration = Duration::from_millis(20);
+/// But at least so much, which is what chips hold.
+const AHEAD_BYTES: usize = 64;
+/// How often is looked whether the device has sent everything.
+const LOOK: Duration = Duration::from_millis(1);
+/// How long the safe string may take on its way through the driver, beside its time on the
+/// line. Afterwards the lines go down in any case.
+const SAFE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long an end waits for a device that does not take the safe string.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// DTR and RTS are to go down as soon as the safe string is out.
+#[derive(Debug)]
+pub(super) struct Lowering {
+    by: Instant,
+    /// Who waits for it.
+    waiting: Vec<Sender<()>>,
+}
+
+impl Worker {
+    /// Adds the questions that are due.
+    pub(super) fn ask_questions(&mut self, now: Instant) {
+        let Some(source) = self.source.as_ref().filter(|_| self.connected) else {
+            return;
+        };
+        for (index, (poll, due)) in source.polls.iter().zip(&mut self.due).enumerate() {
+            if *due > now {
+                continue;
+            }
+            self.outbox.add(Item {
+                kind: Kind::Poll(index),
+                bytes: poll.command.clone(),
+                pacing: source.pacing,
+                ticket: None,
+            });
+            // In step, unless we are late by more than a step.
+            *due = (*due + poll.every).max(now + poll.every / 2);
+        }
+    }
+
+    /// Ends a transmission that has lasted too long.
+    pub(super) fn limit_transmission(&mut self, now: Instant) {
+        if self.safety.deadline().is_some_and(|at| at <= now) {
+            let limit = self.sink.as_ref().and_then(|sink| sink.max_transmit);
+            let reason = format!(
+                "the transmission has lasted {} s, which is the limit",
+                limit.unwrap_or_default().as_secs_f64()
+            );
+            self.make_safe(reason, true, None);
+        }
+    }
+
+    /// Drops what waits, writes the safe string if the port is armed, and lowers DTR and RTS.
+    pub(super) fn make_safe(&mut self, reason: String, own: bool, done: Option<Sender<()>>) {
+        if !self.connected {
+            // The port remains armed: the string is written when it is there again.
+            finish(done);
+            return;
+        }
+        let release = self.safety.release();
+        let pacing = self.sink.as_ref().map(|sink| sink.pacing);
+        let safe = release.string.map(|bytes| Item {
+            kind: Kind::Safe,
+            bytes,
+            pacing: pacing.unwrap_or_default(),
+            ticket: None,
+        });
+        if release.ends_transmission {
+            self.tell(&News::Transmitting(false));
+        }
+        let mut time = SAFE_PATIENCE;
+        if let Some(safe) = &safe {
+            self.reason = Some((reason, own));
+            let length = u32::try_from(safe.bytes.len()).unwrap_or(u32::MAX);
+            let each = self.settings().character() + safe.pacing.character;
+            time += each.saturating_mul(length);
+            if let Some(opened) = &self.opened
+                && self.blocked
+            {
+                // The device is held up: what it has would go first.
+                opened.discard_output();
+            }
+        }
+        let dropped = self.outbox.make_safe(safe);
+        self.counters.dropped.add(dropped as u64);
+        self.blocked = false;
+        let by = Instant::now() + time;
+        let lowering = self.lowering.get_or_insert_with(|| Lowering {
+            by,
+            waiting: Vec::new(),
+        });
+        lowering.waiting.extend(done);
+    }
+
+    /// Writes what can be written now.
+    pub(super) fn write(&mut self, now: Instant) {
+        while self.connected && !self.blocked {
+            self.finish_lowering(now);
+            if self.lowering.is_some() && !self.outbox.is_making_safe() {
+                return;
+            }
+            let (kind, begins) = match self.outbox.next(now) {
+                Step::Idle | Step::Wait(_) => return,
+                Step::Write { kind, begins, .. } => (kind, begins),
+            };
+            if self.is_ahead(now) {
+                return;
+            }
+            if let (Kind::Command { transmits }, true) = (kind, begins) {
+                let changed = self.safety.command(transmits, now);
+                self.command_begins(&changed);
+            }
+            if !self.write_some(now) {
+                return;
+            }
+        }
+        self.finish_lowering(now);
+    }
+
+    /// Before the first byte of a command.
+    fn command_begins(&mut self, changed: &Changed) {
+        if changed.armed
+            && let Some(guardian) = &self.guardian
+        {
+            guardian.set_armed(true);
+        }
+        if std::mem::take(&mut self.lowered)
+            && let Some(opened) = &self.opened
+        {
+            opened.restore_lines();
+        }
+        if let Some(on) = changed.transmitting {
+            self.tell(&News::Transmitting(on));
+        }
+    }
+
+    /// Whether the device has enough to send for now.
+    fn is_ahead(&mut self, now: Instant) -> bool {
+        let character = self.settings().character();
+        let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
+        let surplus = unsent.saturating_sub(self.ahead());
+        if surplus == 0 {
+            return false;
+        }
+        let surplus = u32::try_from(surplus).unwrap_or(u32::MAX);
+        self.outbox
+            .hold(now + character.saturating_mul(surplus).clamp(LOOK, AHEAD));
+        true
+    }
+
+    /// How much the device is given at most.
+    fn ahead(&self) -> usize {
+        let each = self.settings().character().as_nanos().max(1);
+        usize::try_from(AHEAD.as_nanos() / each)
+            .unwrap_or(usize::MAX)
+            .max(AHEAD_BYTES)
+    }
+
+    /// False if nothing more can be written now.
+    fn write_some(&mut self, now: Instant) -> bool {
+        let ahead = self.ahead();
+        let (Some(opened), Step::Write { bytes, .. }) = (&self.opened, self.outbox.next(now))
+        else {
+            return false;
+        };
+        let piece = &bytes[..bytes.len().min(ahead)];
+        match rustix::io::write(opened, piece) {
+            Ok(count) => {
+                self.counters.bytes_out.add(count as u64);
+                let done = self.outbox.wrote(count, now);
+                if let Some(guardian) = &mut self.guardian {
+                    guardian.set_within(self.outbox.is_half_written());
+                }
+                if let Some(item) = done {
+                    self.written(item);
+                }
+                self.blocked = count == 0;
+                true
+            }
+            Err(Errno::INTR) => true,
+            Err(Errno::AGAIN) => {
+                self.blocked = true;
+                false
+            }
+            Err(_) => {
+                self.lose("was unplugged");
+                false
+            }
+        }
+    }
+
+    fn written(&mut self, item: Item<super::Ticket>) {
+        match item.kind {
+            Kind::Command { .. } => {
+                self.counters.commands.add(1);
+                if let Some(ticket) = item.ticket {
+                    ticket.written();
+                }
+            }
+            Kind::Safe if !self.outbox.is_making_safe() => {
+                self.counters.safes.add(1);
+                if let Some(guardian) = &self.guardian {
+                    guardian.set_armed(self.safety.is_armed());
+                }
+                if let Some((reason, own)) = self.reason.take() {
+                    self.tell(&News::Safe { reason, own });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Lowers DTR and RTS if the safe string is out, or does not get out.
+    fn finish_lowering(&mut self, now: Instant) {
+        let Some(lowering) = &self.lowering else {
+            return;
+        };
+        let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
+        let is_out = !self.outbox.is_making_safe() && unsent == 0;
+        if !is_out && now < lowering.by {
+            return;
+        }
+        if let Some(opened) = &self.opened {
+            opened.lower_lines();
+        }
+        self.lowered = true;
+        self.give_up_lowering();
+    }
+
+    pub(super) fn give_up_lowering(&mut self) {
+        if let Some(lowering) = self.lowering.take() {
+            finish(lowering.waiting);
+        }
+    }
+
+    /// When there is something to be done here again.
+    pub(super) fn next_write(&mut self, now: Instant) -> Option<Instant> {
+        if !self.connected {
+            return None;
+        }
+        let lowering = self.lowering.as_ref().map(|lowering| lowering.by);
+        if lowering.is_some() && !self.outbox.is_making_safe() {
+            return Some(now + LOOK);
+        }
+        let step = match self.outbox.next(now) {
+            _ if self.blocked => None,
+            Step::Idle => None,
+            Step::Wait(at) => Some(at),
+            Step::Write { .. } => Some(now),
+        };
+        [lowering, step].into_iter().flatten().min()
+    }
+
+    /// The last one has gone: makes the instrument safe and closes the port.
+    pub(super) fn close(&mut self) {
+        if self.safety.is_armed() || self.outbox.is_making_safe() {
+            self.make_safe("the port is closed".to_owned(), false, None);
+        }
+        let end = Instant::now() + CLOSE_PATIENCE;
+        while self.connected && self.outbox.is_making_safe() && Instant::now() < end {
+            self.blocked = false;
+            self.write(Instant::now());
+            std::thread::sleep(LOOK);
+        }
+        self.wait_until_sent(end);
+        self.guardian = None;
+        self.opened = None;
+    }
+
+    fn wait_until_sent(&self, end: Instant) {
+        if let Some(opened) = &self.opened {
+            while opened.unsent() > 0 && Instant::now() < end {
+                std::thread::sleep(LOOK);
+            }
+            if self.lowered || self.lowering.is_some() {
+                opened.lower_lines();
+            }
+        }
+    }
+
+    /// After a panic: nothing but what needs no other state.
+    pub(super) fn make_safe_in_panic(&mut self) {
+        let Some(opened) = &self.opened else {
+            return;
+        };
+        if let Some(string) = self.safety.release().string {
+            let end = Instant::now() + CLOSE_PATIENCE;
+            let mut left = &string[..];
+            while !left.is_empty() && Instant::now() < end {
+                match rustix::io::write(opened, left) {
+                    Ok(count) => left = &left[count..],
+                    Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(LOOK),
+                    Err(_) => break,
+                }
+            }
+            self.wait_until_sent(end);
+        }
+        opened.lower_lines();
+    }
+}

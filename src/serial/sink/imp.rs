@@ -1,0 +1,347 @@
+//! GObject glue of the sink.
+//!
+//! Locks: all are leaves, held to copy what is in them.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::prelude::*;
+
+use crate::CAT;
+use crate::serial::herald::{self, Herald};
+use crate::serial::packing::Packing;
+use crate::serial::port::{Command, News, Outcome, Phase, Port, SinkSide, State, Ticket};
+use crate::serial::properties::{self, Given};
+use crate::serial::setup::{ProfileText, Sending, SetupError, device};
+use crate::serial::transmit::Transmission;
+
+/// The implementation of the element.
+#[derive(Default)]
+pub struct SerialSink {
+    given: Given,
+    running: Mutex<Option<Arc<Running>>>,
+    /// The streaming thread waits for the other end of this.
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    flushing: bool,
+    outcome: Option<Sender<Outcome>>,
+}
+
+/// What there is between start and stop.
+struct Running {
+    port: Arc<Port>,
+    device: String,
+    packing: Packing,
+    max_message: usize,
+    transmission: Transmission,
+    profile: Option<ProfileText>,
+    state: Arc<Mutex<Option<State>>>,
+    /// Buffers that were too long.
+    refused: Mutex<u64>,
+    _herald: Herald,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for SerialSink {
+    const NAME: &'static str = "GstPeriscopeSerialSink";
+    type Type = super::SerialSink;
+    type ParentType = gst_base::BaseSink;
+}
+
+impl ObjectImpl for SerialSink {
+    fn constructed(&self) {
+        self.parent_constructed();
+        let element = self.obj();
+        // Commands are written when they come.
+        element.set_sync(false);
+        element.set_property("async", false);
+        element.set_property("enable-last-sample", false);
+        element.set_property("qos", false);
+    }
+
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> =
+            LazyLock::new(|| [properties::common(), properties::of_sink()].concat());
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.given.set(pspec, value);
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.statistics().to_value(),
+            _ => self.given.value(pspec),
+        }
+    }
+}
+
+impl GstObjectImpl for SerialSink {}
+
+impl ElementImpl for SerialSink {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Serial port sink",
+                "Sink/Hardware",
+                "Commands for an instrument on a serial port, one in each buffer. Makes the \
+                 instrument safe when the pipeline ends or fails, when the process is killed, \
+                 and when the event instrument-safe says so. Buffers that come while the port \
+                 is not there are dropped. Element messages: serial-state (device, state open \
+                 or waiting, text), serial-safe (device, reason)",
+                "The Periscope authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            gst::PadTemplate::new(
+                "sink",
+                gst::PadDirection::Sink,
+                gst::PadPresence::Always,
+                &gst::Caps::new_any(),
+            )
+            .into_iter()
+            .collect()
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        let success = self.parent_change_state(transition)?;
+        if transition == gst::StateChange::PausedToPlaying {
+            // Upstream was not ready for events before.
+            self.introduce();
+        }
+        Ok(success)
+    }
+}
+
+impl BaseSinkImpl for SerialSink {
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        self.open().map_err(|error| error.to_message())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        let running = locked(&self.running).take();
+        if let Some(running) = running {
+            running.port.detach_sink();
+        }
+        Ok(())
+    }
+
+    fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let running = self.running().ok_or(gst::FlowError::Flushing)?;
+        let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+        if map.len() > running.max_message {
+            *locked(&running.refused) += 1;
+            gst::warning!(
+                CAT,
+                imp = self,
+                "a buffer of {} bytes is dropped",
+                map.len()
+            );
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        if map.is_empty() {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let (outcome, waiting) = channel();
+        {
+            let mut waiting = locked(&self.waiting);
+            if waiting.flushing {
+                return Err(gst::FlowError::Flushing);
+            }
+            waiting.outcome = Some(outcome.clone());
+        }
+        running.port.command(Command {
+            bytes: running.packing.pack(&map),
+            number: Some(buffer.offset()).filter(|offset| !matches!(offset, 0 | &u64::MAX)),
+            transmits: running.transmission.effect(&map),
+            ticket: Ticket::new(outcome),
+        });
+        let outcome = waiting.recv().unwrap_or(Outcome::Dropped);
+        locked(&self.waiting).outcome = None;
+        match outcome {
+            Outcome::Flushed => Err(gst::FlowError::Flushing),
+            Outcome::Written | Outcome::Dropped => Ok(gst::FlowSuccess::Ok),
+        }
+    }
+
+    fn event(&self, event: gst::Event) -> bool {
+        let running = self.running();
+        match (event.view(), &running) {
+            (gst::EventView::Eos(_), Some(running)) => {
+                running
+                    .port
+                    .make_safe_and_wait("the stream has ended".to_owned());
+            }
+            (gst::EventView::StreamStart(_), Some(running)) => {
+                running.port.new_stream();
+                self.introduce();
+            }
+            (gst::EventView::CustomDownstreamOob(custom), Some(running)) => {
+                if let Some(structure) = custom.structure()
+                    && structure.name() == "instrument-safe"
+                {
+                    let reason = structure.get::<String>("reason").unwrap_or_default();
+                    let after = structure.get::<u64>("after").unwrap_or_default();
+                    gst::info!(CAT, imp = self, "to be made safe: {reason}");
+                    // Done at once; nobody need wait here.
+                    drop(running.port.make_safe(reason, after));
+                }
+            }
+            _ => {}
+        }
+        self.parent_event(event)
+    }
+
+    fn unlock(&self) -> Result<(), gst::ErrorMessage> {
+        let mut waiting = locked(&self.waiting);
+        waiting.flushing = true;
+        if let Some(outcome) = &waiting.outcome {
+            let _ = outcome.send(Outcome::Flushed);
+        }
+        Ok(())
+    }
+
+    fn unlock_stop(&self) -> Result<(), gst::ErrorMessage> {
+        locked(&self.waiting).flushing = false;
+        Ok(())
+    }
+}
+
+impl SerialSink {
+    fn running(&self) -> Option<Arc<Running>> {
+        locked(&self.running).clone()
+    }
+
+    fn open(&self) -> Result<(), SetupError> {
+        let sending = Sending::new(&self.given)?;
+        let (device, port) = device(&self.given)?;
+        let state = Arc::<Mutex<Option<State>>>::default();
+        let (herald, news) = {
+            let element = self.obj().downgrade();
+            let (device, state) = (device.clone(), state.clone());
+            Herald::start(move |news| {
+                if let Some(element) = element.upgrade() {
+                    tell(&element, &device, &state, &news);
+                }
+            })?
+        };
+        let opened = port.attach_sink(SinkSide {
+            wishes: sending.line,
+            pacing: sending.pacing,
+            safe_string: sending.safe_string,
+            max_transmit: sending.max_transmit,
+            news,
+        })?;
+        gst::debug!(CAT, imp = self, "{device}: {opened:?}");
+        if opened.phase == Phase::Waiting && self.given.get::<bool>("required") == Some(true) {
+            port.detach_sink();
+            return Err(SetupError::NotThere(opened.text));
+        }
+        *locked(&self.running) = Some(Arc::new(Running {
+            port,
+            device,
+            packing: sending.packing,
+            max_message: sending.max_message,
+            transmission: sending.transmission,
+            profile: sending.profile,
+            state,
+            refused: Mutex::default(),
+            _herald: herald,
+        }));
+        Ok(())
+    }
+
+    /// Tells those upstream what there is at this end.
+    fn introduce(&self) {
+        let Some(running) = self.running() else {
+            return;
+        };
+        let Some(pad) = self.obj().static_pad("sink") else {
+            return;
+        };
+        if let Some((name, json)) = &running.profile {
+            let structure = herald::profile_structure(name, json);
+            pad.push_event(gst::event::CustomUpstream::new(structure));
+        }
+        let state = locked(&running.state).clone();
+        if let Some(state) = state {
+            let structure = herald::state_structure(&running.device, &state);
+            pad.push_event(gst::event::CustomUpstream::new(structure));
+        }
+    }
+
+    fn statistics(&self) -> gst::Structure {
+        let builder = gst::Structure::builder("serialsink-stats");
+        let Some(running) = self.running() else {
+            return builder.build();
+        };
+        let counters = running.port.counters();
+        let refused = *locked(&running.refused);
+        let state = locked(&running.state).clone();
+        builder
+            .field("bytes", counters.bytes_out.get())
+            .field("messages", counters.commands.get())
+            .field("dropped", counters.dropped.get() + refused)
+            .field("safes", counters.safes.get())
+            .field("reconnects", counters.reconnects.get())
+            .field(
+                "state",
+                state.map_or("waiting", |state| herald::word(state.phase)),
+            )
+            .build()
+    }
+}
+
+/// Tells the bus, and those upstream, what has happened.
+fn tell(element: &super::SerialSink, device: &str, known: &Mutex<Option<State>>, news: &News) {
+    let (before, structure) = match news {
+        News::State(state) => (
+            locked(known).replace(state.clone()),
+            Some(herald::state_structure(device, state)),
+        ),
+        News::Safe { reason, own: true } => (
+            None,
+            Some(
+                gst::Structure::builder("instrument-safe")
+                    .field("reason", reason)
+                    .build(),
+            ),
+        ),
+        News::Transmitting(on) => (
+            None,
+            Some(
+                gst::Structure::builder("instrument-transmit")
+                    .field("on", *on)
+                    .build(),
+            ),
+        ),
+        // The source tells.
+        News::Overlong => return,
+        News::Safe { .. } | News::Unguarded(_) => (None, None),
+    };
+    if let (Some(structure), Some(pad)) = (structure, element.static_pad("sink")) {
+        pad.push_event(gst::event::CustomUpstream::new(structure));
+    }
+    herald::post(element.upcast_ref(), device, news, before.as_ref());
+}

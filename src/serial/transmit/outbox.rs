@@ -1,0 +1,237 @@
+//! The queue of what is to be written.
+//!
+//! Several write to one port: the safe string before all, then what sets the instrument up,
+//! then commands, then questions that are asked again and again. None cuts into another,
+//! but for the safe string, which does not wait for the end of a long message.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What may remain of a message when the safe string is due and still be written first. A
+/// message cut off would swallow the string that follows.
+const WORTH_FINISHING: usize = 64;
+/// The same as time, where there is a pause after each character.
+const WORTH_WAITING: Duration = Duration::from_millis(100);
+
+/// Pauses that the instrument needs.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pacing {
+    /// After each byte.
+    pub(crate) character: Duration,
+    /// After each message.
+    pub(crate) line: Duration,
+}
+
+/// Who wants something written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The safe string.
+    Safe,
+    /// Sets the instrument up when the port has been opened.
+    Init,
+    /// From the sink; whether it begins (true) or ends a transmission.
+    Command { transmits: Option<bool> },
+    /// A question that is asked in intervals: the n-th of them.
+    Poll(usize),
+}
+
+/// A message to be written. `ticket` is dropped with it, or given back when it is written.
+#[derive(Debug)]
+pub(crate) struct Item<T> {
+    pub(crate) kind: Kind,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) pacing: Pacing,
+    pub(crate) ticket: Option<T>,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step<'a> {
+    /// Nothing waits.
+    Idle,
+    /// Nothing before then.
+    Wait(Instant),
+    /// Write some of these bytes, and say how many by [`Outbox::wrote`].
+    Write {
+        bytes: &'a [u8],
+        kind: Kind,
+        /// Whether they begin a message.
+        begins: bool,
+    },
+}
+
+/// See the file's documentation.
+#[derive(Debug)]
+pub(crate) struct Outbox<T> {
+    safe: VecDeque<Item<T>>,
+    init: VecDeque<Item<T>>,
+    commands: VecDeque<Item<T>>,
+    polls: VecDeque<Item<T>>,
+    /// What is being written, and how much of it is.
+    current: Option<(Item<T>, usize)>,
+    not_before: Option<Instant>,
+}
+
+impl<T> Default for Outbox<T> {
+    fn default() -> Self {
+        Self {
+            safe: VecDeque::new(),
+            init: VecDeque::new(),
+            commands: VecDeque::new(),
+            polls: VecDeque::new(),
+            current: None,
+            not_before: None,
+        }
+    }
+}
+
+impl<T> Outbox<T> {
+    /// Adds a message. A question that still waits is not asked twice.
+    pub(crate) fn add(&mut self, item: Item<T>) {
+        if item.bytes.is_empty() {
+            return;
+        }
+        match item.kind {
+            Kind::Safe => self.safe.push_back(item),
+            Kind::Init => self.init.push_back(item),
+            Kind::Command { .. } => self.commands.push_back(item),
+            Kind::Poll(_) => {
+                if !self.polls.iter().any(|waiting| waiting.kind == item.kind) {
+                    self.polls.push_back(item);
+                }
+            }
+        }
+    }
+
+    /// Nothing that waits is written any more, except the safe string if there is one: at
+    /// once, or after what is left of a short message. Returns how many commands were
+    /// dropped.
+    pub(crate) fn make_safe(&mut self, safe: Option<Item<T>>) -> usize {
+        let mut dropped = self.commands.len();
+        self.commands.clear();
+        self.polls.clear();
+        let mut cut = false;
+        if let Some((item, written)) = &self.current
+            && item.kind != Kind::Safe
+        {
+            let left = item.bytes.len() - written;
+            let patience = item
+                .pacing
+                .character
+                .saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
+            cut = *written > 0 && (left > WORTH_FINISHING || patience > WORTH_WAITING);
+            if cut || *written == 0 {
+                dropped += usize::from(matches!(item.kind, Kind::Command { .. }));
+                self.current = None;
+                self.not_before = None;
+            }
+        }
+        if let Some(safe) = safe {
+            if cut {
+                // The first ends the message that was cut, the second is heard.
+                self.safe.push_back(Item {
+                    bytes: safe.bytes.clone(),
+                    ticket: None,
+                    ..safe
+                });
+            }
+            self.safe.push_back(safe);
+        }
+        dropped
+    }
+
+    /// The port is gone, and with it what was to be written there. Returns how many
+    /// commands were dropped.
+    pub(crate) fn clear(&mut self) -> usize {
+        let current = self.current.take();
+        let dropped = self.commands.len()
+            + usize::from(
+                current.is_some_and(|(item, _)| matches!(item.kind, Kind::Command { .. })),
+            );
+        *self = Self::default();
+        dropped
+    }
+
+    /// The source has gone, and with it its questions.
+    pub(crate) fn drop_questions(&mut self) {
+        self.init.clear();
+        self.polls.clear();
+    }
+
+    /// Whether a safe string has yet to be written.
+    pub(crate) fn is_making_safe(&self) -> bool {
+        !self.safe.is_empty()
+            || self
+                .current
+                .as_ref()
+                .is_some_and(|(item, _)| item.kind == Kind::Safe)
+    }
+
+    /// Whether some of a message is written, and some is not.
+    pub(crate) fn is_half_written(&self) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|(_, written)| *written > 0)
+    }
+
+    /// What to do at this time.
+    pub(crate) fn next(&mut self, now: Instant) -> Step<'_> {
+        if self.current.is_none() && !self.choose() {
+            return Step::Idle;
+        }
+        if let Some(at) = self.not_before {
+            if at > now {
+                return Step::Wait(at);
+            }
+            self.not_before = None;
+        }
+        let Some((item, written)) = &self.current else {
+            return Step::Idle;
+        };
+        let end = if item.pacing.character.is_zero() {
+            item.bytes.len()
+        } else {
+            written + 1
+        };
+        Step::Write {
+            bytes: &item.bytes[*written..end],
+            kind: item.kind,
+            begins: *written == 0,
+        }
+    }
+
+    fn choose(&mut self) -> bool {
+        let next = self
+            .safe
+            .pop_front()
+            .or_else(|| self.init.pop_front())
+            .or_else(|| self.commands.pop_front())
+            .or_else(|| self.polls.pop_front());
+        self.current = next.map(|item| (item, 0));
+        self.current.is_some()
+    }
+
+    /// The port cannot take more before then.
+    pub(crate) fn hold(&mut self, until: Instant) {
+        self.not_before = Some(until);
+    }
+
+    /// So many bytes are written. Returns the message when it is complete.
+    pub(crate) fn wrote(&mut self, count: usize, now: Instant) -> Option<Item<T>> {
+        let (item, written) = self.current.as_mut()?;
+        *written += count;
+        let pacing = item.pacing;
+        let pause = if *written < item.bytes.len() {
+            pacing.character
+        } else {
+            pacing.character.max(pacing.line)
+        };
+        if !pause.is_zero() && count > 0 {
+            self.not_before = Some(now + pause);
+        }
+        if *written < item.bytes.len() {
+            return None;
+        }
+        self.current.take().map(|(item, _)| item)
+    }
+}
