@@ -35,6 +35,7 @@
 
 use std::sync::LazyLock;
 
+mod arbitration;
 mod ice;
 mod identity;
 mod mdns;
