@@ -196,7 +196,7 @@ test('data of instruments arrives in order, what came early after the connection
   assert.deepEqual(said, []);
   rise();
   channel.onmessage?.({ data: new Uint8Array([1, 2]).buffer });
-  assert.deepEqual(said, ['up', 'psu: early', 'psu: 1,2']);
+  assert.deepEqual(said, ['up', 'psu: early', 'psu: \u0001\u0002']);
   assert.deepEqual([...connection.instruments.keys()], ['psu']);
 });
 

@@ -127,7 +127,7 @@ export class Charts {
 
   private rebuild(): void {
     this.version = this.readings.version;
-    const all = [...this.readings.all.values()];
+    const all = [...this.readings.all.values()].filter(({ isWord }) => !isWord);
     const manyLabels = new Set(all.map(({ label }) => label)).size > 1;
     this.rows = all.map((reading, index) => this.row(reading, index % COLOURS, manyLabels));
     this.body.replaceChildren(...this.rows.map(({ box }) => box.closest('tr')!));
@@ -174,7 +174,7 @@ export class Charts {
     const head = at === null ? 'Now' : clock(new Date(at * 1000));
     if (this.when.textContent !== head) this.when.textContent = head;
     for (const { reading, cells } of this.rows) {
-      const { series, digits, value } = reading;
+      const { series, digits } = reading;
       const summary = series.summary(from, to);
       const mean = digits === null ? null : digits + 1;
       const last = at === null ? nowOf(reading) : valueAt(reading, at);
@@ -182,7 +182,7 @@ export class Charts {
         last,
         summary === null ? '–' : written(summary.min, digits),
         summary === null ? '–' : written(summary.max, digits),
-        summary === null || (value?.word ?? null) !== null ? '–' : written(summary.mean, mean),
+        summary === null ? '–' : written(summary.mean, mean),
       ];
       cells.forEach((cell, index) => {
         if (cell.textContent !== texts[index]) cell.textContent = texts[index]!;

@@ -106,7 +106,7 @@ export function entry(widget: Extract<Widget, { widget: 'entry' }>, line: Line, 
     enable: (obstacle) => disable([field, set], obstacle),
     update() {
       const now = reading?.value?.number;
-      const text = now === undefined || now === null ? '' : written(now / widget.scale, widget.digits);
+      const text = now === undefined || now === null ? '' : written(now, widget.digits);
       if (field.placeholder !== text) field.placeholder = text;
     },
   };

@@ -124,17 +124,18 @@ export function curve(widget: Extract<Widget, { widget: 'curve' }>, readings: Re
   const lines = readings.map((reading) => valueLine(reading));
   line.append(...lines.flatMap(({ element }) => [...element.childNodes, ' ']));
   box.append(make('h4', '', widget.title), line, canvas);
-  let drawn = -Infinity;
+  let waiting: ReturnType<typeof setTimeout> | null = null;
+  const draw = (): void => {
+    waiting = null;
+    const last = Math.max(...readings.map(({ series }) => (series.length === 0 ? 0 : series.times[series.length - 1]!)));
+    if (last > 0 && !document.hidden) plot.draw(last - CURVE_SHOWS, last);
+  };
   return {
     element: box,
     update() {
       readings.forEach((reading, index) => setText(lines[index]!.value, textOf(reading)));
       canvas.setAttribute('aria-label', `${widget.title}, the last minute`);
-      const now = performance.now();
-      if (now - drawn < CURVE_EVERY) return;
-      drawn = now;
-      const last = Math.max(...readings.map(({ series }) => (series.length === 0 ? 0 : series.times[series.length - 1]!)));
-      if (last > 0) plot.draw(last - CURVE_SHOWS, last);
+      waiting ??= setTimeout(draw, CURVE_EVERY);
     },
   };
 }

@@ -48,20 +48,22 @@ function number(name: string, field: string | undefined, unit: string): Found[] 
   return [{ name, value: Number(field), unit }];
 }
 
-/** Latitude and longitude as receivers write them: ddmm.mmmm and a letter. */
 function position(fields: string[], at: number): Found[] {
-  const latitude = degrees(fields[at], fields[at + 1], 'S');
-  const longitude = degrees(fields[at + 2], fields[at + 3], 'W');
-  if (latitude === null || longitude === null) return [];
+  const latitude = signed(fields[at], fields[at + 1], 'S');
+  const longitude = signed(fields[at + 2], fields[at + 3], 'W');
+  if (Number.isNaN(latitude) || Number.isNaN(longitude)) return [];
   return [
     { name: 'latitude', value: latitude, unit: '°' },
     { name: 'longitude', value: longitude, unit: '°' },
   ];
 }
 
-function degrees(field: string | undefined, side: string | undefined, negative: string): number | null {
-  const match = /^(\d{2,3})(\d{2}(?:\.\d*)?)$/.exec(field ?? '');
-  if (match === null) return null;
-  const value = Number(match[1]) + Number(match[2]) / 60;
-  return side === negative ? -value : value;
+function signed(field = '', side: string | undefined, negative: string): number {
+  return side === negative ? -degrees(field) : degrees(field);
+}
+
+/** Degrees and minutes as receivers write them, dddmm.mmmm, in degrees; NaN if it is none of that. */
+export function degrees(text: string): number {
+  const match = /^(\d{1,3})(\d{2}(?:\.\d*)?)$/.exec(text);
+  return match === null ? NaN : Number(match[1]) + Number(match[2]) / 60;
 }

@@ -97,7 +97,7 @@ export class Plot {
         axes: this.isSmall
           ? [{ show: false }, ...names.map((name) => ({ show: false, scale: name }))]
           : [
-              { ...axis, values: (_, splits, __, ___, step) => splits.map((time) => clockOf(time, step)), space: 80 },
+              { ...axis, values: (_, splits, __, ___, step) => splits.map((time) => clockOf(time, step)), space: 80, size: 28 },
               ...names.map((name, index) => ({
                 ...axis,
                 scale: name,

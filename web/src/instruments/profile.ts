@@ -24,6 +24,8 @@ export interface Quantity {
 export interface TextRule {
   kind: 'text';
   pattern: RegExp;
+  /** `degrees`: degrees and minutes as GPS receivers write them. */
+  as: 'number' | 'word' | 'degrees';
 }
 
 export interface BytesRule {
@@ -101,7 +103,7 @@ function quantity(fields: Fields): Quantity[] {
       min: finite(fields['min']),
       max: finite(fields['max']),
       curve: fields['curve'] === true,
-      values: words(fields['values'], isFields(fields['text']) ? fields['text']['values'] : null),
+      values: words(fields['values']),
       rule,
     },
   ];
@@ -110,14 +112,20 @@ function quantity(fields: Fields): Quantity[] {
 function textRule(fields: Fields): TextRule | null {
   try {
     // Rust names groups with a P, which JavaScript does not know.
-    return { kind: 'text', pattern: new RegExp(text(fields['pattern']).replace(/\(\?P</g, '(?<')) };
+    const as = fields['as'] === 'word' || fields['as'] === 'degrees' ? fields['as'] : 'number';
+    return { kind: 'text', pattern: new RegExp(text(fields['pattern']).replace(/\(\?P</g, '(?<')), as };
   } catch {
     return null;
   }
 }
 
-function words(...places: unknown[]): Map<string, string> {
-  return new Map(places.filter(isFields).flatMap((fields) => Object.entries(fields).map(([key, word]) => [key, String(word)] as const)));
+function words(value: unknown): Map<string, string> {
+  return new Map(isFields(value) ? Object.entries(value).map(([key, word]) => [key, String(word)]) : []);
+}
+
+/** What is shown as a word is no number to draw. */
+export function isWord({ rule, values }: Quantity): boolean {
+  return values.size > 0 || (rule.kind === 'text' && rule.as === 'word');
 }
 
 function bytesRule(fields: Fields): BytesRule | null {

@@ -2,7 +2,8 @@
  * The values of a profile's quantities in a message. Pure.
  */
 
-import type { BytesRule, NumberType, Quantity, TextRule } from './profile';
+import { degrees } from './nmea';
+import { isWord, type BytesRule, type NumberType, type Quantity, type TextRule } from './profile';
 
 export interface Value {
   /** As the instrument said it, for lamps and choices. */
@@ -19,25 +20,34 @@ const LONGEST_TEXT = 65_536;
 /** Null where the message does not hold this quantity. `text` is null for bytes that are none. */
 export function valueOf(quantity: Quantity, bytes: Uint8Array, text: string | null): Value | null {
   const { rule } = quantity;
-  const raw = rule.kind === 'bytes' ? numberAt(rule, bytes) : text === null || text.length > LONGEST_TEXT ? null : captured(rule, text);
-  if (raw === null) return null;
-  const word = quantity.values.get(raw) ?? null;
-  const number = raw.trim() === '' ? NaN : Number(raw);
-  return { raw, word, number: Number.isFinite(number) ? number * quantity.scale + quantity.offset : null };
+  const found = rule.kind === 'bytes' ? numberAt(rule, bytes) : text === null || text.length > LONGEST_TEXT ? null : captured(rule, text);
+  if (found === null) return null;
+  const { raw, isNegative } = found;
+  if (isWord(quantity)) return { raw, word: quantity.values.get(raw) ?? raw, number: null };
+  const size = rule.kind === 'text' && rule.as === 'degrees' ? degrees(raw) : raw.trim() === '' ? NaN : Number(raw);
+  const number = (isNegative ? -size : size) * quantity.scale + quantity.offset;
+  return { raw, word: null, number: Number.isFinite(number) ? number : null };
 }
 
-function captured({ pattern }: TextRule, text: string): string | null {
+interface Capture {
+  raw: string;
+  isNegative: boolean;
+}
+
+function captured({ pattern, as }: TextRule, text: string): Capture | null {
   const match = pattern.exec(text);
   if (match === null) return null;
-  return match.groups?.['value'] ?? match[1] ?? match[0];
+  const raw = match.groups?.['value'] ?? match[1] ?? match[0];
+  return { raw, isNegative: as === 'degrees' && /^[SW]$/.test(match.groups?.['hemisphere'] ?? '') };
 }
 
 const SIZES: Record<string, number> = { u8: 1, i8: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4 };
 
-function numberAt({ match, at, type }: BytesRule, bytes: Uint8Array): string | null {
+function numberAt({ match, at, type }: BytesRule, bytes: Uint8Array): Capture | null {
   if (match.some((byte, index) => bytes[index] !== byte)) return null;
   if (at + SIZES[type.replace(/[bl]e$/, '')]! > bytes.length) return null;
-  return String(read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at, type));
+  const number = read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at, type);
+  return { raw: String(number), isNegative: false };
 }
 
 function read(view: DataView, at: number, type: NumberType): number {

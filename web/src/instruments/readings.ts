@@ -3,7 +3,7 @@
  */
 
 import { Finder } from './find';
-import type { Profile, Quantity } from './profile';
+import { isWord, type Profile, type Quantity } from './profile';
 import { valueOf, type Value } from './quantities';
 import { Series } from './series';
 import type { Entry } from './store';
@@ -16,6 +16,8 @@ export interface Reading {
   title: string;
   unit: string;
   digits: number | null;
+  /** It has words and no numbers. */
+  isWord: boolean;
   /** A profile wants it to be drawn. */
   isCurve: boolean;
   /** The last value; null before the first. */
@@ -23,8 +25,10 @@ export interface Reading {
   series: Series;
 }
 
-/** More are no measurement but noise that looks like numbers. */
-const MOST_READINGS = 48;
+type Named = Pick<Quantity, 'name' | 'title' | 'unit' | 'digits' | 'curve'>;
+
+/** As many quantities as a profile may have. More are no measurement but noise that looks like numbers. */
+const MOST_READINGS = 128;
 const MICROSECONDS = 1e6;
 
 const decoder = new TextDecoder();
@@ -45,7 +49,7 @@ export class Readings {
       return;
     }
     this.profiles.set(label, profile);
-    for (const quantity of profile.quantities) this.add(label, quantity);
+    for (const quantity of profile.quantities) this.add(label, quantity, isWord(quantity));
   }
 
   get(label: string, name: string): Reading | null {
@@ -80,7 +84,7 @@ export class Readings {
     let finder = this.finders.get(label);
     if (finder === undefined) this.finders.set(label, (finder = new Finder()));
     for (const { name, value, unit } of finder.find(text)) {
-      const reading = this.get(label, name) ?? this.add(label, { name, title: name, unit, digits: null, curve: false });
+      const reading = this.get(label, name) ?? this.add(label, { name, title: name, unit, digits: null, curve: false }, false);
       if (reading === null) continue;
       reading.value = { raw: String(value), word: null, number: value };
       if (unit !== '' && reading.unit === '') {
@@ -91,9 +95,9 @@ export class Readings {
     }
   }
 
-  private add(label: string, { name, title, unit, digits, curve }: Pick<Quantity, 'name' | 'title' | 'unit' | 'digits' | 'curve'>): Reading | null {
+  private add(label: string, { name, title, unit, digits, curve }: Named, isWord: boolean): Reading | null {
     if (this.all.size >= MOST_READINGS) return null;
-    const made: Reading = { key: key(label, name), label, name, title, unit, digits, isCurve: curve, value: null, series: new Series() };
+    const made: Reading = { key: key(label, name), label, name, title, unit, digits, isWord, isCurve: curve, value: null, series: new Series() };
     this.all.set(made.key, made);
     this.version++;
     return made;
@@ -107,6 +111,6 @@ function key(label: string, name: string): string {
 /** What a chart shows unless a person chooses: the curves of the profiles, else the first six that have numbers. */
 export function chosen(readings: Reading[], most = 6): Reading[] {
   const curves = readings.filter((reading) => reading.isCurve);
-  const rest = readings.filter((reading) => reading.series.length > 0 && (reading.value?.word ?? null) === null);
+  const rest = readings.filter((reading) => reading.series.length > 0 && !reading.isWord);
   return (curves.length > 0 ? curves : rest).slice(0, most);
 }
