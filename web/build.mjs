@@ -28,7 +28,7 @@ async function script() {
 }
 
 async function style() {
-  const sheets = ['node_modules/uplot/dist/uPlot.min.css', 'src/style.css', 'src/instruments.css'];
+  const sheets = ['src/style.css', 'src/instruments.css'];
   const result = await transform(sheets.map(read).join('\n'), {
     loader: 'css',
     minify: true,

@@ -21,6 +21,12 @@ export class Sheet {
     this.bytes(encoder.encode(text));
   }
 
+  /** Text of nothing but ASCII. */
+  ascii(text: string): void {
+    this.makeRoom(text.length);
+    for (let i = 0; i < text.length; i++) this.buffer[this.length++] = text.charCodeAt(i);
+  }
+
   bytes(bytes: Uint8Array): void {
     this.makeRoom(bytes.length);
     this.buffer.set(bytes, this.length);
@@ -42,7 +48,7 @@ export class Sheet {
 
   /** A field of a CSV file (RFC 4180): in quotes only where it must be. */
   field(bytes: Uint8Array): void {
-    if (!bytes.some((byte) => byte === QUOTE || byte === COMMA || byte === CR || byte === LF)) return this.bytes(bytes);
+    if (!mustBeQuoted(bytes)) return this.bytes(bytes);
     this.makeRoom(bytes.length * 2 + 2);
     const { buffer } = this;
     buffer[this.length++] = QUOTE;
@@ -68,11 +74,30 @@ export class Sheet {
   }
 }
 
-/** ISO 8601 in UTC with microseconds. */
+function mustBeQuoted(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte === QUOTE || byte === COMMA || byte === CR || byte === LF) return true;
+  return false;
+}
+
+let lastSecond = NaN;
+let lastStart = '';
+
+/** ISO 8601 in UTC with microseconds. Messages come many to a second: its text is made once. */
 export function isoTime(microseconds: number): string {
-  const milliseconds = Math.floor(microseconds / 1000);
-  const rest = Math.floor(microseconds - milliseconds * 1000);
-  return `${new Date(milliseconds).toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`;
+  const second = Math.floor(microseconds / 1e6);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastStart = new Date(second * 1000).toISOString().slice(0, -4);
+  }
+  return `${lastStart}${String(Math.floor(microseconds - second * 1e6)).padStart(6, '0')}Z`;
+}
+
+let lastLabel = '';
+let lastLabelBytes = new Uint8Array();
+
+function encodedLabel(label: string): Uint8Array {
+  if (label !== lastLabel) [lastLabel, lastLabelBytes] = [label, encoder.encode(label)];
+  return lastLabelBytes;
 }
 
 export const CSV_HEADER = 'time_us,time,label,sequence,text\r\n';
@@ -81,13 +106,13 @@ export const CSV_HEADER = 'time_us,time,label,sequence,text\r\n';
 export function csvLine(sheet: Sheet, entry: Entry): void {
   if (entry.isSent) return;
   const time = Math.floor(entry.time);
-  sheet.text(`${time},${isoTime(time)},`);
-  sheet.field(encoder.encode(entry.label));
-  sheet.text(`,${entry.sequence ?? ''},`);
+  sheet.ascii(`${time},${isoTime(time)},`);
+  sheet.field(encodedLabel(entry.label));
+  sheet.ascii(`,${entry.sequence ?? ''},`);
   if (entry.isText) {
     sheet.field(entry.bytes);
   } else {
-    sheet.text('0x');
+    sheet.ascii('0x');
     sheet.hex(entry.bytes);
   }
   sheet.byte(CR);
