@@ -26,7 +26,8 @@ export function payloadOf(command: Command, value: number | null = null): Payloa
 /** Never with an exponent, which instruments do not read. */
 function plain(value: number): string {
   const text = String(value);
-  return /e/i.test(text) ? value.toFixed(Math.abs(value) < 1 ? 20 : 0).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') : text;
+  if (!text.includes('e')) return text;
+  return Math.abs(value) < 1 ? value.toFixed(20).replace(/\.?0+$/, '') : BigInt(value).toString();
 }
 
 function padded(value: number, width: number, withZeros: boolean): string {

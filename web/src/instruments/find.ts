@@ -12,7 +12,9 @@ export interface Found {
   unit: string;
 }
 
-const LONGEST_LINE = 65_536;
+const LONGEST_LINE = 16_384;
+/** Behind so many nobody names a number. */
+const MOST_WORDS = 6;
 const MOST_NUMBERS = 32;
 const DEEPEST = 4;
 /** SCPI's numbers for "overload" and "not a number" (IEEE 488.2 leaves them to SCPI-99, section 7.2.1). */
@@ -83,7 +85,7 @@ function columns(cells: string[], isTable: boolean, head: string[] | null): Foun
     } else if (!isTable && words.length === 0 && UNIT.test(cell) && found.length > 0 && found[found.length - 1]!.unit === '') {
       found[found.length - 1]!.unit = cell;
     } else {
-      words = NAME.test(cell) ? (isTable ? [cell] : [...words, cell]) : [];
+      words = NAME.test(cell) ? [...(isTable ? [] : words.slice(1 - MOST_WORDS)), cell] : [];
     }
   }
   return found;

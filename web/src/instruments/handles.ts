@@ -4,6 +4,7 @@
 
 import { make } from '../dom';
 import { payloadOf, shown } from './commands';
+import { readEntry } from './entry';
 import { makeHold } from './hold';
 import type { Widget } from './profile';
 import { written } from './quantities';
@@ -110,17 +111,6 @@ export function entry(widget: Extract<Widget, { widget: 'entry' }>, line: Line, 
       if (field.placeholder !== text) field.placeholder = text;
     },
   };
-}
-
-/** The number that a person typed, or what is wrong with it. Pure. */
-export function readEntry(typed: string, { min, max, digits, unit }: Pick<Extract<Widget, { widget: 'entry' }>, 'min' | 'max' | 'digits' | 'unit'>): number | string {
-  const text = typed.trim().replace(',', '.');
-  const value = /^[-+]?(?:\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(value)) return 'Type a number.';
-  const named = (limit: number): string => `${limit.toFixed(digits)} ${unit}`.trim();
-  if (min !== null && value < min) return `Not less than ${named(min)}.`;
-  if (max !== null && value > max) return `Not more than ${named(max)}.`;
-  return Number(value.toFixed(digits));
 }
 
 export function select(widget: Extract<Widget, { widget: 'select' }>, line: Line, reading: Reading | null): Handle {

@@ -25,8 +25,14 @@ export function valueOf(quantity: Quantity, bytes: Uint8Array, text: string | nu
   const { raw, isNegative } = found;
   if (isWord(quantity)) return { raw, word: quantity.values.get(raw) ?? raw, number: null };
   const size = rule.kind === 'text' && rule.as === 'degrees' ? degrees(raw) : raw.trim() === '' ? NaN : Number(raw);
-  const number = (isNegative ? -size : size) * quantity.scale + quantity.offset;
+  const number = scaled(isNegative ? -size : size, quantity.scale) + quantity.offset;
   return { raw, word: null, number: Number.isFinite(number) ? number : null };
+}
+
+/** 14060000 times 0.000001 is 14.06, and not a hair less: a part of one is divided by, where that is exact. */
+function scaled(value: number, scale: number): number {
+  const parts = Math.round(1 / scale);
+  return parts > 1 && Math.abs(parts * scale - 1) < 1e-12 ? value / parts : value * scale;
 }
 
 interface Capture {
