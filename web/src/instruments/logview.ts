@@ -41,6 +41,9 @@ export class LogView {
   private isHex = recall('hex') === 'yes';
   private follows = true;
   private origin = 0;
+  /** Where it was scrolled to last, by whomever. */
+  private top = 0;
+  private firstInSight = 0;
   private isScheduled = false;
   private trouble = '';
   private labels: string[] = [];
@@ -123,8 +126,12 @@ export class LogView {
 
   private scrolled(): void {
     const { log } = this;
-    // Whoever scrolled up reads something there: then new lines do not pull it away.
-    this.follows = log.scrollHeight - log.scrollTop - log.clientHeight < ROW;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < ROW;
+    // Whoever scrolled up reads something there: then new lines do not pull it away. Where only the box became smaller
+    // nobody scrolled.
+    if (isAtEnd) this.follows = true;
+    else if (log.scrollTop < this.top - 1) this.follows = false;
+    this.top = log.scrollTop;
     this.schedule();
   }
 
@@ -181,8 +188,6 @@ export class LogView {
     });
   }
 
-  private firstInSight = 0;
-
   private paint(): void {
     const { log, lines, spacer } = this;
     const { count, origin } = lines;
@@ -191,6 +196,7 @@ export class LogView {
     this.origin = origin;
     if (this.follows) log.scrollTop = log.scrollHeight;
     else if (moved !== 0) log.scrollTop -= moved * ROW;
+    this.top = log.scrollTop;
     if (moved !== 0 && this.open !== null) this.open -= moved;
 
     const first = Math.max(0, Math.floor(log.scrollTop / ROW) - BEYOND);

@@ -27,7 +27,7 @@ const SENT_NOTE_STAYS = 2_000;
 const STEP = 32;
 
 export class InstrumentsRoom implements Sender {
-  private readonly sections = ['instruments', 'charts', 'desk'].map((id) => element(id));
+  private readonly sections = ['instruments', 'charts'].map((id) => element(id));
   private readonly form = element<HTMLFormElement>('command-line');
   private readonly field = element<HTMLInputElement>('command');
   private readonly sendButton = element<HTMLButtonElement>('send');
