@@ -47,7 +47,8 @@ export function makeHold(button: HTMLElement, events: HoldEvents): () => void {
   // A long touch must open no menu.
   on('contextmenu', (event) => event.preventDefault());
   window.addEventListener('blur', release);
-  window.addEventListener('pagehide', release);
+  // Before the page says good-bye.
+  window.addEventListener('pagehide', release, { capture: true });
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) release();
   });
