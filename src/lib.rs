@@ -34,6 +34,7 @@
 
 use std::sync::LazyLock;
 
+mod arbitration;
 mod ice;
 mod identity;
 mod mdns;

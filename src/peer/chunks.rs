@@ -13,6 +13,9 @@ pub(crate) const MAX_PLAIN: usize = 16 * 1024;
 /// Longest message that is carried at all, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1024 * 1024;
 
+/// Longest message in chunks, in bytes: the longest that is carried, in a batch.
+const MAX_CHUNKED: usize = MAX_MESSAGE + super::batch::OVERHEAD;
+
 const MAGIC: [u8; 4] = [0xF5, b'P', b'S', b'C'];
 const HEADER: usize = 20;
 
@@ -55,7 +58,7 @@ pub(crate) fn split(payload: &Payload, number: u32) -> Result<Vec<Payload>, Chun
         return Ok(vec![payload.clone()]);
     }
     let total = match u32::try_from(bytes.len()) {
-        Ok(total) if bytes.len() <= MAX_MESSAGE => total,
+        Ok(total) if bytes.len() <= MAX_CHUNKED => total,
         _ => return Err(ChunkError::TooLong(bytes.len())),
     };
     let kind = u8::from(matches!(payload, Payload::Text(_)));
@@ -121,7 +124,7 @@ impl Reassembler {
         let number = number_at(header, 8)?;
         let total = number_at(header, 12)? as usize;
         let offset = number_at(header, 16)? as usize;
-        if total > MAX_MESSAGE {
+        if total > MAX_CHUNKED {
             return Err(ChunkError::TooLong(total));
         }
         if offset == 0 {
@@ -206,10 +209,10 @@ mod tests {
 
     #[test]
     fn a_message_above_one_mebibyte_is_refused_with_its_length() {
-        let message = binary(&vec![0; MAX_MESSAGE + 1]);
+        let message = binary(&vec![0; MAX_CHUNKED + 1]);
         assert_eq!(
             split(&message, 1),
-            Err(ChunkError::TooLong(MAX_MESSAGE + 1))
+            Err(ChunkError::TooLong(MAX_CHUNKED + 1))
         );
         assert_eq!(
             through(&binary(&vec![0; MAX_MESSAGE])).as_bytes().len(),

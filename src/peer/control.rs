@@ -9,6 +9,15 @@ pub(crate) const VERSION: u32 = 1;
 /// section 6.4).
 pub(crate) const LABEL: &str = "periscope";
 
+/// Label of the channel on which a page that controls says that it is there.
+pub(crate) const HEARTBEAT_LABEL: &str = "periscope-heartbeat";
+
+/// A page with this feature takes batches.
+pub(crate) const BATCH: &str = "batch";
+
+/// A page with this feature sends a heartbeat while it controls.
+pub(crate) const HEARTBEAT: &str = "heartbeat";
+
 /// Subprotocol of the data channels, RFC 8832, section 5.1.
 pub(crate) const DATA_PROTOCOL: &str = "periscope.1";
 
@@ -25,6 +34,9 @@ pub(crate) enum FromPage {
         /// MIME types that the page can receive; empty if it does not say.
         #[serde(default)]
         codecs: Vec<String>,
+        /// What the page knows beyond the first version.
+        #[serde(default)]
+        features: Vec<String>,
     },
     Answer {
         id: u32,
@@ -38,6 +50,16 @@ pub(crate) enum FromPage {
         #[serde(default)]
         text: String,
     },
+    /// Asks for control.
+    Take,
+    /// Gives control up, or the request for it.
+    Release,
+    /// Who controls hands over to this peer.
+    Give {
+        to: u32,
+    },
+    /// Who controls refuses all who wait.
+    Keep,
     /// Something from a later version: ignored.
     #[serde(other)]
     Unknown,
@@ -69,6 +91,41 @@ pub(crate) enum ToPage<'a> {
     Bye {
         text: &'a str,
     },
+    Instrument {
+        label: &'a str,
+        /// `open`, `waiting` or `none`.
+        state: &'a str,
+        text: &'a str,
+        /// Missing if it is what was told last; `null` if there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        profile: Option<Option<&'a serde_json::Value>>,
+        sends: bool,
+        transmitting: bool,
+    },
+    Control {
+        holder: Option<u32>,
+        /// `none`, `waiting` or `holder`.
+        you: &'a str,
+        waiting: &'a [u32],
+        /// Milliseconds; -1: never.
+        timeout: i64,
+    },
+    Safe {
+        label: Option<&'a str>,
+        reason: &'a str,
+    },
+    Refused {
+        label: &'a str,
+        reason: &'a str,
+        text: &'a str,
+        #[serde(skip_serializing_if = "is_zero")]
+        more: u64,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One stream of the bench, as the page is told of it.
@@ -119,7 +176,8 @@ mod tests {
             hello.expect("readable"),
             FromPage::Hello {
                 version: 1,
-                codecs: vec!["video/VP8".into()]
+                codecs: vec!["video/VP8".into()],
+                features: vec![],
             }
         );
     }
@@ -128,6 +186,73 @@ mod tests {
     fn a_message_of_a_later_version_is_ignored_not_an_error() {
         let message = FromPage::read(r#"{"type":"teleport","to":[1,2]}"#);
         assert_eq!(message.expect("readable"), FromPage::Unknown);
+    }
+
+    #[test]
+    fn what_a_page_wants_of_control_is_read() {
+        for (text, wanted) in [
+            (r#"{"type":"take"}"#, FromPage::Take),
+            (r#"{"type":"release","why":"tea"}"#, FromPage::Release),
+            (r#"{"type":"give","to":5}"#, FromPage::Give { to: 5 }),
+            (r#"{"type":"keep"}"#, FromPage::Keep),
+        ] {
+            assert_eq!(FromPage::read(text).expect("readable"), wanted);
+        }
+        assert!(FromPage::read(r#"{"type":"give","to":-1}"#).is_err());
+    }
+
+    #[test]
+    fn what_a_page_is_told_of_instruments_is_as_written_down() {
+        let profile = serde_json::json!({"name": "kx3"});
+        let instrument = |profile| ToPage::Instrument {
+            label: "kx3",
+            state: "open",
+            text: "",
+            profile,
+            sends: true,
+            transmitting: false,
+        };
+        for (message, json) in [
+            (
+                instrument(Some(Some(&profile))),
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"transmitting":false}"#,
+            ),
+            (
+                instrument(Some(None)),
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"transmitting":false}"#,
+            ),
+            (
+                instrument(None),
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"transmitting":false}"#,
+            ),
+            (
+                ToPage::Control {
+                    holder: Some(3),
+                    you: "waiting",
+                    waiting: &[5, 7],
+                    timeout: 10_000,
+                },
+                r#"{"type":"control","holder":3,"you":"waiting","waiting":[5,7],"timeout":10000}"#,
+            ),
+            (
+                ToPage::Safe {
+                    label: None,
+                    reason: "gone",
+                },
+                r#"{"type":"safe","label":null,"reason":"gone"}"#,
+            ),
+            (
+                ToPage::Refused {
+                    label: "kx3",
+                    reason: "viewer 3 has control",
+                    text: "TX;",
+                    more: 12,
+                },
+                r#"{"type":"refused","label":"kx3","reason":"viewer 3 has control","text":"TX;","more":12}"#,
+            ),
+        ] {
+            assert_eq!(message.to_json(), json);
+        }
     }
 
     #[test]

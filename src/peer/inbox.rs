@@ -1,14 +1,16 @@
 //! What reaches a peer's thread, from webrtcbin's threads and from the element.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst_webrtc::WebRTCDataChannel;
 
 use super::SignalingError;
 use super::chunks::Payload;
+use super::control;
+use crate::arbitration::pulse::Pulse;
 use crate::ice::seat::SeatEvent;
 use crate::media::Timing;
 use crate::signaling::description::Description;
@@ -33,7 +35,12 @@ pub(crate) enum Event {
     },
     ChannelOpen(Arc<str>),
     ChannelClosed(Arc<str>),
-    Message(Arc<str>, Payload),
+    Message {
+        label: Arc<str>,
+        payload: Payload,
+        /// When it arrived; its turn may be later.
+        at: Instant,
+    },
     PipelineError {
         source: String,
         text: String,
@@ -53,6 +60,15 @@ pub(crate) enum Event {
     /// Streams or data labels of the element have come, gone or become known.
     StreamsChanged,
     TimingChanged(Timing),
+    /// Who controls or who waits may have changed.
+    ControlChanged,
+    /// What is known of some instrument has changed.
+    InstrumentsChanged,
+    /// Instruments were told to be safe: that of this label, or all.
+    MadeSafe {
+        label: Option<Arc<str>>,
+        reason: Arc<str>,
+    },
     /// Somebody wants to know how this peer is doing.
     Describe(Reply<gst::Structure>),
     /// The element ends this peer; the text says why. Without a farewell the page takes it
@@ -75,6 +91,8 @@ struct Closing {
 pub(crate) struct Outbox {
     sender: Sender<Event>,
     waiting: Arc<AtomicUsize>,
+    lost: Arc<AtomicU64>,
+    pulse: Arc<Pulse>,
     closing: Arc<Mutex<Option<Closing>>>,
 }
 
@@ -83,6 +101,8 @@ pub(crate) struct Outbox {
 pub(crate) struct Inbox {
     receiver: Receiver<Event>,
     waiting: Arc<AtomicUsize>,
+    /// Messages that came while too much was waiting.
+    lost: Arc<AtomicU64>,
     /// Overtakes what waits: a flood of messages must not keep the element from stopping.
     closing: Arc<Mutex<Option<Closing>>>,
 }
@@ -90,16 +110,20 @@ pub(crate) struct Inbox {
 pub(crate) fn channel() -> (Outbox, Inbox) {
     let (sender, receiver) = mpsc::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
+    let lost = Arc::new(AtomicU64::new(0));
     let closing = Arc::new(Mutex::new(None));
     (
         Outbox {
             sender,
             waiting: waiting.clone(),
+            lost: lost.clone(),
+            pulse: Arc::new(Pulse::default()),
             closing: closing.clone(),
         },
         Inbox {
             receiver,
             waiting,
+            lost,
             closing,
         },
     )
@@ -121,17 +145,33 @@ impl Outbox {
         self.send(Event::StateChanged);
     }
 
-    /// Sends a message from the browser, or drops it if too much is waiting.
+    /// When the browser was heard of last.
+    pub(crate) const fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// Sends a message from the browser, or drops and counts it if too much is waiting.
+    /// Of a heartbeat nothing but the time counts, and that is noted here: this peer's
+    /// thread may be at work.
     pub(crate) fn send_message(&self, label: &Arc<str>, payload: Payload) {
+        self.pulse.beat();
+        if &**label == control::HEARTBEAT_LABEL {
+            return;
+        }
         let length = payload.as_bytes().len() + OVERHEAD;
         let waiting = self.waiting.fetch_add(length, Ordering::Relaxed);
         if waiting + length > MAX_WAITING_BYTES
             || self
                 .sender
-                .send(Event::Message(label.clone(), payload))
+                .send(Event::Message {
+                    label: label.clone(),
+                    payload,
+                    at: Instant::now(),
+                })
                 .is_err()
         {
             self.waiting.fetch_sub(length, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -154,11 +194,16 @@ impl Inbox {
         if let Some(Closing { reason, farewell }) = closing {
             return Ok(Event::Close { reason, farewell });
         }
-        if let Event::Message(_, payload) = &event {
+        if let Event::Message { payload, .. } = &event {
             self.waiting
                 .fetch_sub(payload.as_bytes().len() + OVERHEAD, Ordering::Relaxed);
         }
         Ok(event)
+    }
+
+    /// How many messages were dropped since this was asked last.
+    pub(crate) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -180,6 +225,16 @@ mod tests {
     }
 
     #[test]
+    fn a_heartbeat_is_noted_and_takes_no_turn() {
+        let (outbox, inbox) = channel();
+        let before = outbox.pulse().last();
+        let beat = Payload::Binary(vec![0, 0, 0, 1].into());
+        outbox.send_message(&control::HEARTBEAT_LABEL.into(), beat);
+        assert!(outbox.pulse().last() > before);
+        assert!(inbox.receive(Some(Duration::ZERO)).is_err());
+    }
+
+    #[test]
     fn a_page_that_floods_loses_messages_and_recovers() {
         let (outbox, inbox) = channel();
         let label: Arc<str> = "data_0".into();
@@ -189,6 +244,7 @@ mod tests {
         }
         let received = std::iter::from_fn(|| inbox.receive(Some(Duration::ZERO)).ok()).count();
         assert_eq!(received, 7);
+        assert_eq!(inbox.take_lost(), 13);
         outbox.send_message(&label, mebibyte);
         assert!(inbox.receive(Some(Duration::ZERO)).is_ok());
     }

@@ -6,12 +6,16 @@
 //! [`peers::Peers`] is the register that the ways in (console, page, signals) use.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+pub(crate) mod batch;
 pub(crate) mod channels;
 pub(crate) mod chunks;
 pub(crate) mod control;
 pub(crate) mod feed;
+pub(crate) mod handout;
 pub(crate) mod inbox;
+mod instruments;
 pub(crate) mod negotiation;
 mod opening;
 pub(crate) mod peers;
@@ -19,8 +23,10 @@ pub(crate) mod rtc;
 pub(crate) mod session;
 mod talk;
 
+use channels::ChannelOptions;
 use chunks::Payload;
 
+use crate::media::data::instrument::Instrument;
 use crate::signaling::code::CodeId;
 
 /// Why a description was not taken or given; one line for a person.
@@ -81,11 +87,14 @@ pub(crate) enum Report {
 pub(crate) trait Host: Send + Sync {
     /// A report for console and bus.
     fn report(&self, report: Report);
-    /// A message from a browser.
-    fn deliver(&self, label: &str, payload: Payload);
+    /// A command from a browser, which arrived at a certain time; or why it does not go out.
+    fn command(&self, peer: u32, label: &str, command: &Payload, at: Instant)
+    -> Result<(), String>;
     /// Whether who came by this code, and has proved to have the certificate of this
     /// SHA-256, may come in. A code for one viewer is that viewer's from then on.
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool;
-    /// Labels of the data channels that each peer gets.
-    fn labels(&self) -> Vec<Arc<str>>;
+    /// The data channels that each peer gets, by label.
+    fn channels(&self) -> Vec<(Arc<str>, ChannelOptions)>;
+    /// What is known of the instruments behind them.
+    fn instruments(&self) -> Vec<Instrument>;
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use super::channels::ChannelOptions;
 use super::control;
 use super::inbox::{Event, Reply};
+use super::instruments::Told;
 use super::negotiation::{Line, Negotiation, Ours};
 use super::rtc::{Network, Rtc};
 use super::session::{Birth, Control, PathState, Session, Verification};
@@ -128,6 +130,7 @@ impl Session {
         Ok(Self {
             id: birth.id,
             host: birth.host,
+            desk: birth.desk,
             media: birth.media,
             rtc,
             seat,
@@ -148,6 +151,7 @@ impl Session {
             opened: HashMap::new(),
             offered: Vec::new(),
             reassemblers: HashMap::new(),
+            news: Told::default(),
             warm: Vec::new(),
             last_ping: None,
             farewell: true,
@@ -249,7 +253,13 @@ impl Session {
     pub(super) fn open_control(&mut self) -> Result<(), SignalingError> {
         let channel = self
             .rtc
-            .create_channel(control::LABEL, Some(0), "", &self.outbox)
+            .create_channel(
+                control::LABEL,
+                Some(0),
+                "",
+                ChannelOptions::default(),
+                &self.outbox,
+            )
             .map_err(failed)?;
         self.control = Some(Control {
             channel,

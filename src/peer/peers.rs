@@ -8,12 +8,13 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::channels::{Channels, Wire};
+use super::channels::{Channels, Parcel};
 use super::inbox::{self, Event, Outbox, Reply};
 use super::opening::{Opening, failed};
 use super::rtc::Network;
 use super::session::{self, Birth, Status};
 use super::{Host, PeerState, SignalingError};
+use crate::arbitration::desk::Desk;
 use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
 use crate::memory;
@@ -37,6 +38,7 @@ pub(crate) struct Summary {
 /// All peers of one element.
 pub(crate) struct Peers {
     host: Arc<dyn Host>,
+    desk: Arc<Desk>,
     media: Arc<Media>,
     network: Network,
     max_peers: usize,
@@ -63,12 +65,14 @@ struct Entry {
 impl Peers {
     pub(crate) fn new(
         host: Arc<dyn Host>,
+        desk: Arc<Desk>,
         media: Arc<Media>,
         network: Network,
         max_peers: usize,
     ) -> Self {
         Self {
             host,
+            desk,
             media,
             network,
             max_peers,
@@ -153,6 +157,7 @@ impl Peers {
             id,
             tag: tag.clone(),
             host: self.host.clone(),
+            desk: self.desk.clone(),
             media: self.media.clone(),
             network: self.network.clone(),
             status: status.clone(),
@@ -161,9 +166,14 @@ impl Peers {
             inbox,
         };
         let register = Arc::downgrade(self);
+        let departure = Departure {
+            desk: self.desk.clone(),
+            id,
+        };
         let thread = std::thread::Builder::new()
             .name(format!("periscope-{id}"))
             .spawn(move || {
+                let _departure = departure;
                 session::run(birth, opening, || {
                     if let Some(register) = register.upgrade() {
                         register.forget(id);
@@ -317,8 +327,8 @@ impl Peers {
         statistics
     }
 
-    /// Sends one message to every peer that has a channel of this label.
-    pub(crate) fn broadcast(&self, label: &str, message: &[Wire]) {
+    /// Sends messages to every peer that has a channel of this label.
+    pub(crate) fn broadcast(&self, label: &str, parcel: &Parcel<'_>) {
         let channels: Vec<Arc<Channels>> = self
             .locked()
             .peers
@@ -326,7 +336,7 @@ impl Peers {
             .map(|entry| entry.channels.clone())
             .collect();
         for peer in channels {
-            peer.send(label, message);
+            peer.send(label, parcel);
         }
     }
 
@@ -336,6 +346,25 @@ impl Peers {
 
     pub(crate) fn timing_changed(&self, timing: &Timing) {
         self.tell_all(|| Event::TimingChanged(timing.clone()));
+    }
+
+    /// Who controls or who waits may have changed.
+    pub(crate) fn control_changed(&self) {
+        self.tell_all(|| Event::ControlChanged);
+    }
+
+    /// What is known of some instrument has changed.
+    pub(crate) fn instruments_changed(&self) {
+        self.tell_all(|| Event::InstrumentsChanged);
+    }
+
+    /// Instruments were told to be safe: that of this label, or all.
+    pub(crate) fn made_safe(&self, label: Option<&Arc<str>>, reason: &str) {
+        let reason: Arc<str> = reason.into();
+        self.tell_all(|| Event::MadeSafe {
+            label: label.cloned(),
+            reason: reason.clone(),
+        });
     }
 
     fn tell_all(&self, event: impl Fn() -> Event) {
@@ -365,6 +394,18 @@ impl Peers {
                 let _ = thread.join();
             }
         }
+    }
+}
+
+/// Ends a peer's control with its thread, also if that panics.
+struct Departure {
+    desk: Arc<Desk>,
+    id: u32,
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.desk.gone(self.id);
     }
 }
 

@@ -13,6 +13,7 @@ use gst::glib;
 use gst::prelude::*;
 use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
 
+use super::channels::ChannelOptions;
 use super::chunks::Payload;
 use super::inbox::{Event, Outbox};
 use crate::ice::agent::Agent;
@@ -167,10 +168,13 @@ impl Rtc {
         label: &str,
         id: Option<i32>,
         protocol: &str,
+        how: ChannelOptions,
         events: &Outbox,
     ) -> anyhow::Result<WebRTCDataChannel> {
         let mut options = gst::Structure::builder("options")
-            .field("ordered", true)
+            .field("ordered", how.ordered)
+            .field_if_some("max-retransmits", how.max_retransmits.map(i32::from))
+            .field_if_some("max-packet-lifetime", how.max_lifetime.map(i32::from))
             .field("protocol", protocol);
         if let Some(id) = id {
             options = options.field("negotiated", true).field("id", id);
@@ -565,7 +569,7 @@ pub(crate) fn rehearse() {
         ..Network::default()
     };
     let rehearsal = Rtc::new(0, &network, None, &Timing::default(), &events).and_then(|rtc| {
-        rtc.create_channel("rehearsal", None, "", &events)?;
+        rtc.create_channel("rehearsal", None, "", ChannelOptions::default(), &events)?;
         rtc.offer()
     });
     if let Err(error) = rehearsal {

@@ -22,10 +22,12 @@ use super::channels::Channels;
 use super::chunks::Reassembler;
 use super::control::{self, ToPage};
 use super::inbox::{Event, Inbox, Outbox};
+use super::instruments::Told;
 use super::negotiation::{Line, Negotiation, Sending};
 use super::opening::{Admission, Opening};
 use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report};
+use crate::arbitration::desk::Desk;
 use crate::ice::seat::{Seat, SeatEvent};
 use crate::media::Media;
 use crate::media::stream::Subscription;
@@ -54,6 +56,7 @@ pub(crate) struct Birth {
     /// Tells this peer's offer from all others; four characters.
     pub(crate) tag: String,
     pub(crate) host: Arc<dyn Host>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) media: Arc<Media>,
     pub(crate) network: Network,
     pub(crate) status: Arc<Mutex<Status>>,
@@ -82,6 +85,7 @@ pub(super) enum Verification {
 pub(super) struct Session {
     pub(super) id: u32,
     pub(super) host: Arc<dyn Host>,
+    pub(super) desk: Arc<Desk>,
     pub(super) media: Arc<Media>,
     pub(super) rtc: Rtc,
     /// The place at the shared port; none with a full ICE agent.
@@ -107,6 +111,8 @@ pub(super) struct Session {
     /// Data channels that the browser opened, kept alive.
     pub(super) offered: Vec<WebRTCDataChannel>,
     pub(super) reassemblers: HashMap<Arc<str>, Reassembler>,
+    /// What the page was told of control and instruments.
+    pub(super) news: Told,
     /// Streams that have been offered and will most likely be taken: their encoders run
     /// while the page makes its answer.
     pub(super) warm: Vec<Subscription>,
@@ -128,9 +134,11 @@ pub(super) struct Control {
 pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
     let id = birth.id;
     let host = birth.host.clone();
+    let desk = birth.desk.clone();
     let channels = birth.channels.clone();
     let status = birth.status.clone();
     let end = |text: String| {
+        desk.gone(id);
         channels.clear();
         set_status(&status, PeerState::Closed);
         leave();
@@ -143,6 +151,8 @@ pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
     match Session::open(birth, opening) {
         Ok(mut session) => {
             let reason = session.serve();
+            // Before anything that takes time: it may have controlled a transmitter.
+            desk.gone(id);
             // Nobody sends through channels of a webrtcbin that is being taken down.
             channels.clear();
             session.say_farewell(&reason);
@@ -188,9 +198,11 @@ impl Session {
                 Some(event) => Ok(event),
                 None => {
                     let now = Instant::now();
-                    let patience = self
-                        .next_deadline()
-                        .map(|(at, _)| at.saturating_duration_since(now));
+                    let patience = [self.next_deadline().map(|(at, _)| at), self.news.deadline()]
+                        .into_iter()
+                        .flatten()
+                        .min()
+                        .map(|at| at.saturating_duration_since(now));
                     self.inbox.receive(patience)
                 }
             };
@@ -208,6 +220,7 @@ impl Session {
             if let ControlFlow::Break(reason) = flow {
                 return reason;
             }
+            self.tell_refusals();
         }
     }
 
@@ -247,14 +260,17 @@ impl Session {
             Event::ChannelOpen(label) => return self.channel_is_open(&label),
             Event::ChannelClosed(label) => {
                 self.channels.remove(&label);
+                if self.opened.contains_key(&label) {
+                    self.desk.channel_closed(self.id);
+                }
                 if &*label == control::LABEL && self.state == PeerState::Connected {
                     return self.page_has_left();
                 }
             }
-            Event::Message(label, payload) => {
+            Event::Message { label, payload, at } => {
                 self.verify()?;
                 if matches!(self.verification, Verification::Done) {
-                    return self.take_message(&label, payload);
+                    return self.take_message(&label, payload, at);
                 }
             }
             Event::PipelineError { source, .. } if source.starts_with("sctp") => {
@@ -291,6 +307,9 @@ impl Session {
                 }
             }
             Event::TimingChanged(timing) => self.rtc.set_timing(&timing),
+            Event::ControlChanged => self.tell_standing(),
+            Event::InstrumentsChanged => self.tell_instruments(),
+            Event::MadeSafe { label, reason } => self.tell_safe(label.as_deref(), &reason),
             Event::Describe(reply) => reply(self.describe()),
             Event::Close { reason, farewell } => {
                 self.farewell = farewell;
@@ -360,6 +379,7 @@ impl Session {
         }
         self.log("is verified");
         self.verification = Verification::Done;
+        self.join_others(&certificate);
         self.deadline = None;
         self.enter(PeerState::Connected, "");
         self.open_data_channels();
@@ -429,6 +449,9 @@ impl Session {
             .field("rights", self.admission.rights.as_str())
             .field("messages-sent", messages_sent)
             .field("messages-dropped", messages_dropped)
+            .field("commands", self.news.commands)
+            .field("commands-refused", self.news.refused)
+            .field("control", self.desk.standing(self.id).role.as_str())
             .field("streams", gst::Array::new(streams));
         if let Some((code, _)) = self.admission.code {
             structure = structure.field("code", code.to_string());

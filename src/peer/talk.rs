@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Report;
+use super::channels::{ChannelOptions, SlowViewer};
 use super::chunks::Payload;
 use super::control::{self, FromPage, StreamInfo, ToPage};
 use super::inbox::Event;
 use super::negotiation::Line;
 use super::session::{Session, Verification};
-use crate::signaling::code::Rights;
 
 /// How long a farewell may take to leave.
 const WAIT_FOR_FAREWELL: Duration = Duration::from_millis(100);
@@ -32,9 +32,13 @@ impl Session {
             self.tell_welcome();
             self.renegotiate();
         } else if matches!(self.verification, Verification::Done)
+            && &**label != control::HEARTBEAT_LABEL
             && let Some(channel) = self.opened.get(label)
         {
-            self.channels.insert(label, channel);
+            let options = self.host.channels().into_iter();
+            let options = options.into_iter().find(|(known, _)| known == label);
+            let slow_viewer = options.map_or_else(SlowViewer::default, |(_, o)| o.slow_viewer);
+            self.channels.insert(label, channel, slow_viewer);
         }
         ControlFlow::Continue(())
     }
@@ -45,20 +49,29 @@ impl Session {
         if !self.control.as_ref().is_some_and(|control| control.open) {
             return;
         }
-        for label in self.host.labels() {
-            if self.opened.contains_key(&label) {
-                continue;
+        for (label, options) in self.host.channels() {
+            self.open_channel(label, options);
+        }
+    }
+
+    /// Opens a channel unless it is there. False if that cannot be done.
+    pub(super) fn open_channel(&mut self, label: Arc<str>, options: ChannelOptions) -> bool {
+        if self.opened.contains_key(&label) {
+            return true;
+        }
+        let protocol = control::DATA_PROTOCOL;
+        match self
+            .rtc
+            .create_channel(&label, None, protocol, options, &self.outbox)
+        {
+            Ok(channel) => {
+                self.opened.insert(label, channel);
+                true
             }
-            match self
-                .rtc
-                .create_channel(&label, None, control::DATA_PROTOCOL, &self.outbox)
-            {
-                Ok(channel) => {
-                    self.opened.insert(label, channel);
-                }
-                Err(error) => self
-                    .host
-                    .report(Report::Trouble(format!("peer {}: {error:#}", self.id))),
+            Err(error) => {
+                let text = format!("peer {}: {error:#}", self.id);
+                self.host.report(Report::Trouble(text));
+                false
             }
         }
     }
@@ -67,10 +80,11 @@ impl Session {
         &mut self,
         label: &Arc<str>,
         payload: Payload,
+        at: Instant,
     ) -> ControlFlow<String> {
         if &**label == control::LABEL {
             return match payload {
-                Payload::Text(text) => self.take_control(&text),
+                Payload::Text(text) => self.take_control(&text, at),
                 Payload::Binary(_) => ControlFlow::Continue(()),
             };
         }
@@ -80,22 +94,25 @@ impl Session {
             .or_default()
             .take(payload)
         {
-            Ok(Some(_)) if self.admission.rights == Rights::View => self.tell(&ToPage::Error {
-                text: "not sent: your code is for watching. Ask at the bench for one to control \
-                       with (“code control”)",
-            }),
-            Ok(Some(whole)) => self.host.deliver(label, whole),
+            Ok(Some(whole)) => self.take_command(label, &whole, at),
             Ok(None) => {}
-            Err(error) => self.tell(&ToPage::Error {
-                text: &error.to_string(),
-            }),
+            Err(error) => self.refuse(label, &error.to_string(), &[], 0),
+        }
+        let lost = self.inbox.take_lost();
+        if lost > 0 {
+            let reason = "commands come faster than the bench reads them";
+            self.refuse(label, reason, &[], lost - 1);
         }
         ControlFlow::Continue(())
     }
 
-    pub(super) fn take_control(&mut self, text: &str) -> ControlFlow<String> {
+    pub(super) fn take_control(&mut self, text: &str, at: Instant) -> ControlFlow<String> {
         match FromPage::read(text) {
-            Ok(FromPage::Hello { version, codecs }) => {
+            Ok(FromPage::Hello {
+                version,
+                codecs,
+                features,
+            }) => {
                 self.log("says hello");
                 if version != control::VERSION {
                     self.tell(&ToPage::Error {
@@ -113,6 +130,7 @@ impl Session {
                 // From now on it has to be heard of: a page may be killed before it has
                 // sent its first ping.
                 self.last_ping.get_or_insert_with(Instant::now);
+                self.greet(&features, at);
                 self.tell_welcome();
                 self.renegotiate();
                 self.warm_up();
@@ -123,27 +141,34 @@ impl Session {
                 self.tell(&ToPage::Pong { t });
             }
             Ok(FromPage::Bye { .. }) => return self.page_has_left(),
+            Ok(FromPage::Take) => self.answer(&self.desk.take(self.id, at)),
+            Ok(FromPage::Release) => self.answer(&self.desk.release(self.id, at)),
+            Ok(FromPage::Give { to }) => self.answer(&self.desk.give(self.id, to, at)),
+            Ok(FromPage::Keep) => self.answer(&self.desk.keep(self.id)),
             Ok(FromPage::Unknown) => {}
-            Err(error) => self.tell(&ToPage::Error {
-                text: &error.to_string(),
-            }),
+            Err(error) => {
+                let text = error.to_string();
+                self.tell(&ToPage::Error { text: &text });
+            }
         }
         ControlFlow::Continue(())
     }
 
-    /// Says something to the page, if it is one that has said hello.
-    pub(super) fn tell(&self, message: &ToPage<'_>) {
+    /// Says something to the page, if it is one that has said hello. False if it was not said.
+    pub(super) fn tell(&self, message: &ToPage<'_>) -> bool {
         if let Some(control) = &self.control
             && control.open
             && control.codecs.is_some()
             && matches!(self.verification, Verification::Done)
             && control.channel.buffered_amount() < MAX_UNREAD
         {
-            let _ = control.channel.send_string_full(Some(&message.to_json()));
+            let json = message.to_json();
+            return control.channel.send_string_full(Some(&json)).is_ok();
         }
+        false
     }
 
-    pub(super) fn tell_welcome(&self) {
+    pub(super) fn tell_welcome(&mut self) {
         let streams = self
             .media
             .streams()
@@ -154,14 +179,20 @@ impl Session {
                 name: stream.name.clone(),
             })
             .collect();
+        let channels = self.host.channels();
         self.tell(&ToPage::Welcome {
             version: control::VERSION,
             name: concat!("periscope ", env!("CARGO_PKG_VERSION")),
             peer: self.id,
             rights: self.admission.rights.as_str(),
             streams,
-            channels: self.host.labels().iter().map(ToString::to_string).collect(),
+            channels: channels
+                .iter()
+                .map(|(label, _)| label.to_string())
+                .collect(),
         });
+        self.tell_instruments();
+        self.tell_standing();
     }
 
     /// Nobody is there to be told anything: of each message to a channel that has ended

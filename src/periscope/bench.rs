@@ -4,26 +4,27 @@
 //! something that posts messages, so nothing in here runs with an element lock held.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::door::{Door, Issued, Refused};
+use super::host::BenchHost;
 use super::lan::LanWatch;
 use super::reply::{OnDescription, OnTaken, with_number};
 use super::settings::{ConsoleMode, IceMode, Settings};
 use super::visitors::WebBench;
+use crate::arbitration::Standing;
+use crate::arbitration::desk::{Crew, Desk};
 use crate::ice::port::Knock;
 use crate::mdns::Publisher;
 use crate::media::Media;
-use crate::media::data::{Data, Outward};
+use crate::media::data::Data;
 use crate::net;
-use crate::peer::channels::Wire;
-use crate::peer::chunks::{self, Payload};
+use crate::peer::SignalingError;
+use crate::peer::handout;
 use crate::peer::peers::Peers;
 use crate::peer::rtc::Network;
-use crate::peer::{Host, Report, SignalingError};
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
 use crate::signaling::description::{Description, Kind};
@@ -45,7 +46,7 @@ pub(crate) struct Messenger {
 }
 
 impl Messenger {
-    fn post(&self, structure: gst::Structure) {
+    pub(super) fn post(&self, structure: gst::Structure) {
         if let Some(element) = self.element.upgrade() {
             let message = gst::message::Element::builder(structure)
                 .src(&element)
@@ -76,55 +77,17 @@ impl Messenger {
     }
 }
 
-/// What the peers know of the element.
-struct BenchHost {
-    messenger: Messenger,
-    data: Arc<Data>,
-    door: Arc<Door>,
-}
-
-impl Host for BenchHost {
-    fn report(&self, report: Report) {
-        match report {
-            Report::State { peer, state, text } => {
-                let line = match (state, text.as_str()) {
-                    (_, "") => format!("{peer} {}", state.as_str()),
-                    (_, text) => format!("{peer} {}: {text}", state.as_str()),
-                };
-                self.messenger.print("peer", &line);
-                self.messenger.post(
-                    gst::Structure::builder("periscope-peer")
-                        .field("peer", peer)
-                        .field("state", state.as_str())
-                        .field("text", text)
-                        .build(),
-                );
-            }
-            Report::Trouble(text) => self.messenger.warn(&text),
-        }
-    }
-
-    fn deliver(&self, label: &str, payload: Payload) {
-        if !self.data.deliver(label, &payload) {
-            gst::debug!(crate::CAT, "a message for “{label}” has no data_src pad");
-        }
-    }
-
-    fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {
-        self.door.admit(code, certificate)
-    }
-
-    fn labels(&self) -> Vec<Arc<str>> {
-        self.data.labels()
-    }
-}
-
 /// Everything that runs while the element is PAUSED or PLAYING.
 pub(crate) struct Bench {
     pub(super) messenger: Messenger,
     pub(crate) peers: Arc<Peers>,
     pub(super) door: Arc<Door>,
-    data: Arc<Data>,
+    pub(super) data: Arc<Data>,
+    /// Who controls the instruments.
+    pub(super) desk: Arc<Desk>,
+    control_thread: Mutex<Option<JoinHandle<()>>>,
+    /// Who controlled and who waited when that was told last.
+    pub(super) told_control: Mutex<Option<Standing>>,
     /// The addresses that the user chose; none: all that lead to a LAN.
     chosen: Vec<IpAddr>,
     page_url: Mutex<Option<String>>,
@@ -162,6 +125,7 @@ impl Bench {
         };
         let chosen = settings.addresses().map_err(anyhow::Error::msg)?;
         check_addresses(&chosen)?;
+        data.check_settings().map_err(anyhow::Error::msg)?;
 
         let trouble = messenger.clone();
         media.configure(
@@ -189,12 +153,15 @@ impl Bench {
             },
         )?;
         let door = Arc::new(door);
+        let desk = Arc::new(Desk::new(settings.rules()));
         let peers = Arc::new(Peers::new(
             Arc::new(BenchHost {
                 messenger: messenger.clone(),
                 data: data.clone(),
                 door: door.clone(),
+                desk: desk.clone(),
             }),
+            desk.clone(),
             media.clone(),
             Network {
                 port: door.port().cloned(),
@@ -210,6 +177,9 @@ impl Bench {
             peers,
             door,
             data: data.clone(),
+            desk,
+            control_thread: Mutex::new(None),
+            told_control: Mutex::new(None),
             chosen,
             page_url: Mutex::new(None),
             server: Mutex::new(None),
@@ -239,13 +209,20 @@ impl Bench {
         Ok(bench)
     }
 
-    fn start_data(&self) -> anyhow::Result<()> {
-        let outward = self.data.open();
+    fn start_data(self: &Arc<Self>) -> anyhow::Result<()> {
+        let crew: Weak<dyn Crew> = Arc::<Self>::downgrade(self);
+        *lock(&self.control_thread) = Some(self.desk.start(crew)?);
+        let bench = Arc::downgrade(self);
+        let queue = self.data.open(move |news| {
+            if let Some(bench) = bench.upgrade() {
+                bench.hear(news);
+            }
+        });
         let peers = self.peers.clone();
         let messenger = self.messenger.clone();
         let thread = std::thread::Builder::new()
             .name("periscope-data".into())
-            .spawn(move || send_data(&outward, &peers, &messenger))?;
+            .spawn(move || handout::hand_out(&queue, &peers, |text| messenger.warn(text)))?;
         *lock(&self.data_thread) = Some(thread);
         Ok(())
     }
@@ -517,8 +494,9 @@ impl Bench {
         );
     }
 
-    /// Ends everything: the ways in first, then the peers.
+    /// Ends everything: the instruments are safe first, then the ways in end, then the peers.
     pub(super) fn stop(&self) {
+        self.rest("the pipeline has stopped");
         let lan = lock(&self.lan).take();
         let server = lock(&self.server).take();
         let console = lock(&self.console).take();
@@ -529,10 +507,17 @@ impl Bench {
         if let Some(port) = self.door.port() {
             port.close();
         }
+        self.desk.close();
         self.data.close();
-        let data_thread = lock(&self.data_thread).take();
-        if let Some(thread) = data_thread {
-            let _ = thread.join();
+        let threads = [
+            lock(&self.control_thread).take(),
+            lock(&self.data_thread).take(),
+        ];
+        for thread in threads.into_iter().flatten() {
+            // Who stops the pipeline from within a message of ours cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -586,22 +571,5 @@ fn start_server(
         Ok(server) => Ok((server, fragment)),
         Err(error @ HttpError::PortTaken(_)) => Err(Refused::Taken(error.into())),
         Err(error) => Err(Refused::Failed(error.into())),
-    }
-}
-
-/// Hands messages of the bench to all peers until the way is closed.
-fn send_data(outward: &Receiver<Outward>, peers: &Peers, messenger: &Messenger) {
-    let mut number = 0_u32;
-    for (label, payload) in outward {
-        number = number.wrapping_add(1);
-        match chunks::split(&payload, number) {
-            Ok(parts) => {
-                let wire: Vec<Wire> = parts.into_iter().map(Wire::from).collect();
-                if !wire.is_empty() {
-                    peers.broadcast(&label, &wire);
-                }
-            }
-            Err(error) => messenger.warn(&format!("{label}: {error}")),
-        }
     }
 }

@@ -90,6 +90,12 @@ impl Bench {
                         .print("error", &format!("there is no peer {id}: type “peers”"));
                 }
             }
+            Command::Control => self.print_control(),
+            Command::Release => {
+                if !self.release_control() {
+                    self.messenger.print("control", "nobody has control");
+                }
+            }
             Command::Code {
                 rights,
                 once,

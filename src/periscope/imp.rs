@@ -1,9 +1,9 @@
 //! GObject glue of the element: properties, signals, pads and states.
 //!
-//! Locks: `settings`, `pads` and `bench` are leaves, each held to copy values, never
+//! Locks: `settings`, `pads`, `ended` and `bench` are leaves, each held to copy values, never
 //! two at once and never across a call into GStreamer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
@@ -16,7 +16,7 @@ use super::properties;
 use super::requirements;
 use super::settings::{DEFAULT_PORT, Settings};
 use super::signals;
-use crate::media::data::Data;
+use crate::media::data::{Data, PadSettings};
 use crate::media::input::{Input, Kind, data_caps, template_caps};
 use crate::media::stream::Stream;
 use crate::media::{Media, Timing};
@@ -34,6 +34,8 @@ pub struct Periscope {
     media: Arc<Media>,
     data: Arc<Data>,
     pads: Mutex<BTreeMap<String, Behind>>,
+    /// Sink pads whose streams have ended.
+    ended: Mutex<BTreeSet<String>>,
     bench: Mutex<Option<Arc<Bench>>>,
 }
 
@@ -91,6 +93,9 @@ impl ObjectImpl for Periscope {
             "code-once" => settings.code_once = value.get().unwrap_or_default(),
             "code-lifetime" => settings.code_lifetime = number(),
             "mdns" => settings.mdns = value.get().unwrap_or(true),
+            "heartbeat-timeout" => settings.heartbeat_timeout = number(),
+            "control-timeout" => settings.control_timeout = value.get().unwrap_or(-1),
+            "control-idle" => settings.control_idle = number(),
             _ => {}
         }
     }
@@ -132,6 +137,9 @@ impl ObjectImpl for Periscope {
             "code-once" => settings.code_once.to_value(),
             "code-lifetime" => settings.code_lifetime.to_value(),
             "mdns" => settings.mdns.to_value(),
+            "heartbeat-timeout" => settings.heartbeat_timeout.to_value(),
+            "control-timeout" => settings.control_timeout.to_value(),
+            "control-idle" => settings.control_idle.to_value(),
             _ => pspec.default_value().clone(),
         }
     }
@@ -215,6 +223,7 @@ impl ElementImpl for Periscope {
     fn release_pad(&self, pad: &gst::Pad) {
         let name = pad.name();
         let behind = locked(&self.pads).remove(name.as_str());
+        locked(&self.ended).remove(name.as_str());
         self.media.remove(&name);
         self.data.remove(&name);
         if let Some(bench) = self.bench() {
@@ -243,6 +252,12 @@ impl ElementImpl for Periscope {
         match transition {
             gst::StateChange::NullToReady => self.check_requirements()?,
             gst::StateChange::ReadyToPaused => self.start()?,
+            gst::StateChange::PlayingToPaused => {
+                // No command goes out any more, nor one that stops something.
+                if let Some(bench) = self.bench() {
+                    bench.rest("the pipeline is paused");
+                }
+            }
             gst::StateChange::PausedToReady => self.stop(),
             _ => {}
         }
@@ -285,9 +300,43 @@ impl Periscope {
         locked(&self.bench).clone()
     }
 
-    /// A data pad has got another label.
-    pub(super) fn rename(&self, pad: &str, label: &str) {
-        self.data.rename(pad, label);
+    pub(super) const fn media(&self) -> &Arc<Media> {
+        &self.media
+    }
+
+    pub(super) const fn data(&self) -> &Arc<Data> {
+        &self.data
+    }
+
+    /// A data pad has got other settings.
+    pub(super) fn configure(&self, pad: &str, settings: &PadSettings) {
+        self.data.configure(pad, settings);
+    }
+
+    /// Follows the end of what comes in: when all has ended, what goes out ends, too.
+    fn follow_end(&self, pad: &gst::Pad, event: &gst::EventRef) {
+        let has_ended = {
+            let mut ended = locked(&self.ended);
+            match event.type_() {
+                gst::EventType::Eos => ended.insert(pad.name().to_string()),
+                gst::EventType::StreamStart | gst::EventType::FlushStop => {
+                    ended.remove(pad.name().as_str());
+                    false
+                }
+                _ => false,
+            }
+        };
+        if !has_ended {
+            return;
+        }
+        let ended = locked(&self.ended).clone();
+        let all = locked(&self.pads)
+            .iter()
+            .filter(|(_, behind)| matches!(behind, Behind::Input(_)))
+            .all(|(name, _)| ended.contains(name));
+        if all && let Some(bench) = self.bench() {
+            bench.end_of_stream();
+        }
     }
 
     fn add_request_pad(
@@ -351,8 +400,16 @@ impl Periscope {
                 }
             }),
         );
+        let weak = element.downgrade();
+        let events = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::EVENT_FLUSH;
+        pad.add_probe(events, move |pad, info| {
+            if let (Some(element), Some(event)) = (weak.upgrade(), info.event()) {
+                element.imp().follow_end(pad, event);
+            }
+            gst::PadProbeReturn::Ok
+        });
         if kind == Kind::Data {
-            self.data.add_sink(&name, &name, input.appsink());
+            self.data.add_sink(&pad, &name, input.appsink());
         } else {
             self.media.add(Arc::new(Stream::new(&name, input.clone())));
         }
@@ -421,6 +478,7 @@ impl Periscope {
         if let Some(bench) = bench {
             bench.stop();
         }
+        locked(&self.ended).clear();
         self.media.rest();
         requirements::finish_preloading();
     }
@@ -435,36 +493,5 @@ impl Periscope {
         if let Some(bench) = self.bench() {
             bench.peers.timing_changed(&timing);
         }
-    }
-
-    pub(super) fn statistics(&self) -> gst::Structure {
-        let peers = self
-            .bench()
-            .map(|bench| bench.peers.statistics())
-            .unwrap_or_default();
-        let encoders = self.media.streams().into_iter().flat_map(|stream| {
-            stream
-                .encoders()
-                .into_iter()
-                .map(|(codec, element)| {
-                    gst::Structure::builder("periscope-encoder")
-                        .field("stream", &stream.name)
-                        .field("codec", codec.to_string())
-                        .field("element", element)
-                        .build()
-                        .to_send_value()
-                })
-                .collect::<Vec<_>>()
-        });
-        let port = self.bench().and_then(|bench| bench.port_statistics());
-        gst::Structure::builder("periscope-stats")
-            .field_if_some("port", port)
-            .field(
-                "peers",
-                gst::Array::new(peers.into_iter().map(|peer| peer.to_send_value())),
-            )
-            .field("encoders", gst::Array::new(encoders))
-            .field("messages-dropped", self.data.dropped())
-            .build()
     }
 }

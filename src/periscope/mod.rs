@@ -11,7 +11,9 @@ use gst::prelude::*;
 mod bench;
 mod commands;
 mod door;
+mod host;
 mod imp;
+mod instruments;
 mod lan;
 mod pads;
 mod properties;
@@ -19,6 +21,7 @@ mod reply;
 mod requirements;
 mod settings;
 mod signals;
+mod statistics;
 mod visitors;
 
 pub use pads::DataPad;
@@ -36,6 +39,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         ConsoleMode::static_type(),
         IceMode::static_type(),
         crate::media::VideoCodec::static_type(),
+        crate::peer::channels::SlowViewer::static_type(),
     ] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

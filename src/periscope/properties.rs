@@ -4,8 +4,8 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::settings::{
-    ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS,
-    DEFAULT_PORT, IceMode,
+    ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_CONTROL_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT,
+    DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS, DEFAULT_PORT, IceMode,
 };
 use crate::media::VideoCodec;
 
@@ -176,6 +176,39 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .default_value(true)
             .mutable_ready()
             .build(),
+        glib::ParamSpecUInt::builder("heartbeat-timeout")
+            .nick("Heartbeat timeout")
+            .blurb(
+                "For how many milliseconds a page that controls may be silent. Then it loses \
+                 control and every instrument is made safe: event instrument-safe out of all \
+                 data_src pads. The page sends a heartbeat every 200 ms; less than 500 mistakes \
+                 a weak Wi-Fi for a dead page. 0: off, only the end of the connection counts, \
+                 which may be noticed after many seconds",
+            )
+            .maximum(60_000)
+            .default_value(DEFAULT_HEARTBEAT_TIMEOUT)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecInt::builder("control-timeout")
+            .nick("Control timeout")
+            .blurb(
+                "After how many milliseconds a viewer that asks for control gets it if the one \
+                 who has it does not answer. 0: at once. -1: never",
+            )
+            .minimum(-1)
+            .maximum(86_400_000)
+            .default_value(DEFAULT_CONTROL_TIMEOUT)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("control-idle")
+            .nick("Idle control")
+            .blurb(
+                "After how many seconds without a command control ends and the instruments are \
+                 made safe. 0: never",
+            )
+            .maximum(604_800)
+            .mutable_ready()
+            .build(),
         glib::ParamSpecString::builder("code")
             .nick("Code")
             .blurb(
@@ -210,8 +243,11 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
                 "State and statistics of each peer (field peers: as list-peers gives them), \
                  the running encoders (field encoders), what came to the UDP port (field port: \
                  peers that are there, packets delivered, checks answered, and for each reason \
-                 how many were turned away), and messages dropped because the \
-                 bench sends faster than can be handed out (field messages-dropped)",
+                 how many were turned away), messages dropped because the \
+                 bench sends faster than can be handed out (field messages-dropped), and of \
+                 control: who has it (controller: a peer’s number, 0: nobody), who has asked for \
+                 it (waiting), how many commands did not go out (refused), and how often the \
+                 instruments were made safe (safes)",
             )
             .read_only()
             .build(),

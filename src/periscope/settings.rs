@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gst::glib;
 
+use crate::arbitration::Rules;
 use crate::identity::Source;
 use crate::media::{self, VideoCodec};
 
@@ -49,6 +50,8 @@ pub(super) const DEFAULT_PORT: u16 = 8080;
 pub(super) const DEFAULT_MAX_PEERS: u32 = 64;
 pub(super) const DEFAULT_AUDIO_BITRATE: u32 = 96;
 pub(super) const DEFAULT_KEY_FRAME_INTERVAL: u32 = 10_000;
+pub(super) const DEFAULT_HEARTBEAT_TIMEOUT: u32 = 750;
+pub(super) const DEFAULT_CONTROL_TIMEOUT: i32 = 10_000;
 
 /// All properties that can be set.
 #[derive(Debug, Clone)]
@@ -79,6 +82,12 @@ pub(super) struct Settings {
     /// Seconds; 0: until it is revoked.
     pub(super) code_lifetime: u32,
     pub(super) mdns: bool,
+    /// Milliseconds; 0: off.
+    pub(super) heartbeat_timeout: u32,
+    /// Milliseconds; -1: never.
+    pub(super) control_timeout: i32,
+    /// Seconds; 0: never.
+    pub(super) control_idle: u32,
 }
 
 impl Default for Settings {
@@ -102,6 +111,9 @@ impl Default for Settings {
             code_once: false,
             code_lifetime: 0,
             mdns: true,
+            heartbeat_timeout: DEFAULT_HEARTBEAT_TIMEOUT,
+            control_timeout: DEFAULT_CONTROL_TIMEOUT,
+            control_idle: 0,
         }
     }
 }
@@ -149,6 +161,16 @@ impl Settings {
         (self.code_lifetime > 0).then(|| Duration::from_secs(self.code_lifetime.into()))
     }
 
+    /// The times that matter to who controls.
+    pub(super) fn rules(&self) -> Rules {
+        let milliseconds = |number: u32| Duration::from_millis(number.into());
+        Rules {
+            heartbeat: (self.heartbeat_timeout > 0).then(|| milliseconds(self.heartbeat_timeout)),
+            request: u32::try_from(self.control_timeout).ok().map(milliseconds),
+            idle: (self.control_idle > 0).then(|| Duration::from_secs(self.control_idle.into())),
+        }
+    }
+
     pub(super) fn encoding(&self) -> media::Settings {
         media::Settings {
             video_codec: self.video_codec,
@@ -187,6 +209,20 @@ mod tests {
         assert_eq!(settings.ice(), IceMode::Full);
         settings.ice = IceMode::Lite;
         assert_eq!(settings.ice(), IceMode::Lite);
+    }
+
+    #[test]
+    fn times_of_control_can_be_switched_off() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.rules().heartbeat, Some(Duration::from_millis(750)));
+        assert_eq!(settings.rules().request, Some(Duration::from_secs(10)));
+        assert_eq!(settings.rules().idle, None);
+        settings.heartbeat_timeout = 0;
+        settings.control_timeout = -1;
+        settings.control_idle = 300;
+        assert_eq!(settings.rules().heartbeat, None);
+        assert_eq!(settings.rules().request, None);
+        assert_eq!(settings.rules().idle, Some(Duration::from_secs(300)));
     }
 
     #[test]

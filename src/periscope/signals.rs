@@ -122,9 +122,23 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
                 Some(dropped.to_value())
             })
             .build(),
+        // Takes control away from whoever has it and has the instruments made safe; false if
+        // nobody has it.
+        glib::subclass::Signal::builder("release-control")
+            .return_type::<bool>()
+            .action()
+            .class_handler(|args| {
+                let element = args.first()?.get::<Periscope>().ok()?;
+                let released = element
+                    .imp()
+                    .bench()
+                    .is_some_and(|bench| bench.release_control());
+                Some(released.to_value())
+            })
+            .build(),
         // State and statistics of all peers: a structure with the field `peers`, an array
-        // of structures with id, state, messages-sent, messages-dropped, streams and, once
-        // connected, webrtc (webrtcbin's own statistics).
+        // of structures with id, state, messages-sent, messages-dropped, commands,
+        // commands-refused, control (none, waiting or holder), streams and, once connected, webrtc (webrtcbin's own statistics).
         glib::subclass::Signal::builder("list-peers")
             .return_type::<gst::Structure>()
             .action()

@@ -12,7 +12,9 @@ codes: all codes; revoke <id>|all: end one; \
 qr [control] [<file>.svg|png]: a code as QR code, here or for a label; \
 offer: make an offer for a viewer, to be carried to the page; \
 paste an offer or an answer from the page to take it; \
-peers: who is there; drop <n>: end viewer <n>; help: this text";
+peers: who is there; drop <n>: end viewer <n>; \
+control: who controls the instruments; release: take control away and make them safe; \
+help: this text";
 
 /// Longest command line, and so the longest name of a file.
 const LONGEST: usize = 1024;
@@ -46,6 +48,10 @@ pub enum Command {
         /// The file to write it to; none: the terminal.
         file: Option<String>,
     },
+    /// Tell who controls the instruments.
+    Control,
+    /// Take control away, and make the instruments safe.
+    Release,
     /// List the commands.
     Help,
 }
@@ -59,7 +65,9 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
     let name = name.to_ascii_lowercase();
     match name.as_str() {
         _ if line.len() > LONGEST => {}
-        "offer" | "peers" | "codes" | "help" | "?" if !arguments.is_empty() => {
+        "offer" | "peers" | "codes" | "control" | "release" | "help" | "?"
+            if !arguments.is_empty() =>
+        {
             return Err(format!(
                 "“{name}” stands alone: type {name}, and nothing after it"
             ));
@@ -67,6 +75,8 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         "offer" => return Ok(Command::Offer),
         "peers" => return Ok(Command::Peers),
         "codes" => return Ok(Command::Codes),
+        "control" => return Ok(Command::Control),
+        "release" => return Ok(Command::Release),
         "help" | "?" => return Ok(Command::Help),
         "drop" => return drop_peer(arguments),
         "code" => return code(arguments),
@@ -204,6 +214,13 @@ mod tests {
             qr(Rights::Control, Some("label.svg"))
         );
         assert!(parse("qr label").is_err());
+    }
+
+    #[test]
+    fn control_is_asked_for_and_taken_away() {
+        assert_eq!(parse("control"), Ok(Command::Control));
+        assert_eq!(parse("Release"), Ok(Command::Release));
+        assert!(parse("release 3").is_err());
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! Which commands may reach an instrument at all (pure).
+
+use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
+
+/// Patterns of commands; one of them has to match a command from its first byte to its
+/// last.
+#[derive(Debug, Clone)]
+pub(crate) struct AllowList(RegexSet);
+
+/// A pattern cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern “{pattern}” is not a regular expression: {why}")]
+pub(crate) struct BadPattern {
+    pattern: String,
+    why: String,
+}
+
+impl AllowList {
+    /// Digits and letters of a pattern are those of ASCII, as in JavaScript without the
+    /// flag `u`: what instruments speak.
+    pub(crate) fn new<T: AsRef<str>>(patterns: &[T]) -> Result<Self, BadPattern> {
+        for pattern in patterns {
+            // Each alone: what is put around it must not make another pattern of it.
+            check(pattern.as_ref(), pattern.as_ref())?;
+            check(pattern.as_ref(), &whole(pattern.as_ref()))?;
+        }
+        let set = RegexSetBuilder::new(patterns.iter().map(|pattern| whole(pattern.as_ref())))
+            .unicode(false)
+            .build()
+            .map_err(|error| bad("all together", &error))?;
+        Ok(Self(set))
+    }
+
+    pub(crate) fn allows(&self, command: &[u8]) -> bool {
+        self.0.is_match(command)
+    }
+}
+
+fn whole(pattern: &str) -> String {
+    format!(r"\A(?:{pattern})\z")
+}
+
+fn check(name: &str, pattern: &str) -> Result<(), BadPattern> {
+    match RegexBuilder::new(pattern).unicode(false).build() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(bad(name, &error)),
+    }
+}
+
+fn bad(pattern: &str, error: &regex::Error) -> BadPattern {
+    let text = error.to_string();
+    // The last line says what is wrong; those before it draw where.
+    let why = text.lines().last().unwrap_or_default();
+    BadPattern {
+        pattern: pattern.to_owned(),
+        why: why.trim_start_matches("error: ").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list(patterns: &[&str]) -> AllowList {
+        AllowList::new(patterns).expect("patterns")
+    }
+
+    #[test]
+    fn a_pattern_matches_the_whole_command_or_not_at_all() {
+        let list = list(&[r"FA\d{11};", "RX;|TX;"]);
+        for command in ["FA00014060000;", "RX;", "TX;"] {
+            assert!(list.allows(command.as_bytes()), "{command}");
+        }
+        for command in [
+            "FA00014060000;TX1;",
+            "TX;\n",
+            "\nTX;",
+            "XTX;",
+            "FA0001406000;",
+            "",
+            "FA٠٠٠١٤٠٦٠٠٠٠;",
+        ] {
+            assert!(!list.allows(command.as_bytes()), "{command:?}");
+        }
+    }
+
+    #[test]
+    fn alternatives_are_tried_in_full() {
+        assert!(list(&["a|ab"]).allows(b"ab"));
+        assert!(!list(&["a|ab"]).allows(b"abc"));
+    }
+
+    #[test]
+    fn a_pattern_cannot_break_out_of_its_frame() {
+        // In a frame of (?:…) this would be two patterns, each open at one end.
+        assert!(AllowList::new(&["a)|(?:b"]).is_err());
+        // The comment would swallow the end of the frame.
+        assert!(AllowList::new(&["(?x)a # b"]).is_err());
+    }
+
+    #[test]
+    fn a_broken_pattern_is_named() {
+        let error = AllowList::new(&["RX;", "FA(\\d{11};"]).expect_err("unclosed");
+        let text = error.to_string();
+        assert!(
+            text.contains(r"FA(\d{11};") && text.contains("unclosed"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn bytes_and_control_characters_can_be_allowed() {
+        let list = list(&[r"(?s-u)\x01\x03.{4}..", r"\x1bc", "é"]);
+        assert!(list.allows(b"\x01\x03\x00\xff\n\x01\x84\x0a"));
+        assert!(list.allows(b"\x1bc"));
+        assert!(list.allows("é".as_bytes()));
+        assert!(!list.allows(b"\x1bcx"));
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing() {
+        assert!(!list(&[]).allows(b"RX;"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_the_literal_passes(
+            literal in "[ -~]{1,12}", command in proptest::collection::vec(any::<u8>(), 0..14),
+        ) {
+            let list = AllowList::new(&[regex::escape(&literal)]).expect("escaped");
+            prop_assert!(list.allows(literal.as_bytes()));
+            prop_assert_eq!(list.allows(&command), command == literal.as_bytes());
+        }
+
+        #[test]
+        fn no_pattern_panics(pattern in any::<String>()) {
+            let _ = AllowList::new(&[pattern]);
+        }
+    }
+}
