@@ -84,17 +84,19 @@ export class Charts {
     if (this.readings.version !== this.version) this.rebuild();
     const [from, to] = this.range();
     const every = Math.min(SLOWEST, Math.max(FASTEST, ((to - from) * 1000) / PIXELS));
-    if (now - this.drawn >= every) {
+    const isDue = now - this.drawn >= every;
+    if (isDue) {
       this.drawn = now;
       this.choose();
       if (this.shown.length > 0) this.plot.draw(from, to);
     }
-    if (now - this.numbersAt >= NUMBERS_EVERY) {
+    const areDue = now - this.numbersAt >= NUMBERS_EVERY;
+    if (areDue) {
       this.numbersAt = now;
       this.writeNumbers(from, to);
     }
-    // Time goes on, also where nothing comes; but a pause stands still.
-    if (this.held === null && this.shown.length > 0) this.schedule();
+    // Time goes on, also where nothing comes; but a pause stands still, once it shows what came last.
+    if ((this.held === null && this.shown.length > 0) || !isDue || !areDue) this.schedule();
   }
 
   /** The part of time to show, in seconds of the bench's clock. */
