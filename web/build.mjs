@@ -28,7 +28,8 @@ async function script() {
 }
 
 async function style() {
-  const result = await transform(read('src/style.css'), {
+  const sheets = ['src/style.css', 'src/instruments.css'];
+  const result = await transform(sheets.map(read).join('\n'), {
     loader: 'css',
     minify: true,
     charset: 'utf8',

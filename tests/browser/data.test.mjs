@@ -2,46 +2,12 @@
 /** Messages between instruments at the bench and the page, in both directions and in all sizes. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, open as openFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { BARS } from './harness/material.mjs';
+import { BARS, TEXT } from './harness/material.mjs';
+import { withPipe } from './harness/pipe.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
-
-const TEXT = 'text/x-raw,format=utf8';
 
 /** Text of so many characters in which each place can be told from all others. @param {number} length */
 const ruler = (length) => Array.from({ length: Math.ceil(length / 8) }, (_, i) => `${String(i * 8).padStart(7, '0')} `).join('').slice(0, length);
-
-/**
- * A pipe by which a pipeline reads messages of a fixed length: `filesrc` waits until a block is full, where `fdsrc`
- * would hand on whatever is there.
- * @param {number} length
- * @param {(pipe: {source: string, send: (text: string) => Promise<void>, end: () => Promise<void>}) => Promise<void>} use
- */
-async function withPipe(length, use) {
-  const directory = await mkdtemp(join(tmpdir(), 'periscope-'));
-  const path = join(directory, 'messages');
-  assert.equal(spawnSync('mkfifo', [path]).status, 0);
-  // Opened for both ways it waits for nobody.
-  const pipe = await openFile(path, 'r+');
-  let isOpen = true;
-  const end = async () => {
-    if (isOpen) await pipe.close();
-    isOpen = false;
-  };
-  try {
-    await use({
-      source: `filesrc location=${path} blocksize=${length}`,
-      send: (text) => pipe.writeFile(text),
-      end,
-    });
-  } finally {
-    await end();
-    await rm(directory, { recursive: true });
-  }
-}
 
 inEachBrowser((scenario) => {
   scenario('lines of an instrument appear in the log, in order', async ({ bench, open }) => {

@@ -6,9 +6,11 @@
  * the control channel. `onUp` is called once, `onDown` at most once and last.
  */
 
-import { codecNames, parse, VERSION, type FromPage, type Welcome } from './control';
+import type { Message } from './batch';
+import { codecNames, FEATURES, parse, VERSION, type FromPage, type Refused, type Safe, type Welcome } from './control';
+import { Desk } from './desk';
+import { HEARTBEAT } from './heartbeat';
 import { Instrument, PROTOCOL } from './instrument';
-import type { Payload } from './chunks';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
 import { gathered, mediaOf, setAnswer, type Media } from './negotiation';
@@ -24,7 +26,9 @@ export interface ConnectionEvents {
   onDown(cause: Cause): void;
   /** The media, the bench's names for them, or the instruments are not what they were. */
   onChange(): void;
-  onData(label: string, payload: Payload): void;
+  onData(label: string, messages: Message[]): void;
+  /** What became of commands. */
+  onVerdict(verdict: Safe | Refused): void;
   /** Something that the bench wants a person to read. */
   onRemark(text: string): void;
   /** The bench does not answer for the moment, or answers again. */
@@ -45,6 +49,7 @@ export class Connection {
   welcome: Welcome | null = null;
   media: Media[] = [];
   readonly instruments = new Map<string, Instrument>();
+  readonly desk = new Desk();
 
   private phase: 'building' | 'up' | 'over' = 'building';
   private readonly control: RTCDataChannel;
@@ -53,7 +58,7 @@ export class Connection {
   private saidQuiet = false;
   private readonly streams = new WeakMap<MediaStreamTrack, MediaStream>();
   /** Data that came before the connection was up as a whole; an instrument may be faster than the control channel. */
-  private early: [label: string, payload: Payload][] = [];
+  private early: [label: string, messages: Message[]][] = [];
   private negotiation: Promise<void> = Promise.resolve();
   private ticker: ReturnType<typeof setInterval> | null = null;
   private disconnected: ReturnType<typeof setTimeout> | null = null;
@@ -214,7 +219,7 @@ export class Connection {
     this.phase = 'up';
     this.stopWaiting();
     this.events.onUp();
-    for (const [label, payload] of this.early.splice(0)) this.events.onData(label, payload);
+    for (const [label, messages] of this.early.splice(0)) this.events.onData(label, messages);
   }
 
   private end(cause: Cause): void {
@@ -234,6 +239,7 @@ export class Connection {
 
   private tidyUp(): void {
     this.stopWaiting();
+    this.desk.close();
     if (this.ticker !== null) clearInterval(this.ticker);
     if (this.disconnected !== null) clearTimeout(this.disconnected);
     this.pc.close();
@@ -260,11 +266,11 @@ export class Connection {
 
   private controlOpened(): void {
     const codecs = ['video', 'audio'].flatMap((kind) => RTCRtpReceiver.getCapabilities?.(kind)?.codecs ?? []);
-    this.say({ type: 'hello', version: VERSION, codecs: codecNames(codecs.map((codec) => codec.mimeType)) });
+    this.say({ type: 'hello', version: VERSION, codecs: codecNames(codecs.map((codec) => codec.mimeType)), features: FEATURES });
     this.rise();
   }
 
-  private say(message: FromPage): void {
+  say(message: FromPage): void {
     if (this.control.readyState !== 'open') return;
     try {
       this.control.send(JSON.stringify(message));
@@ -293,6 +299,15 @@ export class Connection {
         break;
       case 'error':
         if (message.text !== '') this.events.onRemark(message.text);
+        break;
+      case 'instrument':
+      case 'control':
+        this.desk.take(message);
+        if (this.phase === 'up') this.events.onChange();
+        break;
+      case 'safe':
+      case 'refused':
+        if (this.phase === 'up') this.events.onVerdict(message);
         break;
       case 'bye':
         this.end({ kind: 'bye', text: message.text });
@@ -331,9 +346,10 @@ export class Connection {
 
   private addInstrument(channel: RTCDataChannel): void {
     if (channel.protocol !== PROTOCOL) return;
-    const instrument = new Instrument(channel, (payload) => {
-      if (this.phase === 'up') this.events.onData(instrument.label, payload);
-      else if (this.phase === 'building') this.early.push([instrument.label, payload]);
+    if (channel.label === HEARTBEAT) return this.desk.beatOn(channel);
+    const instrument = new Instrument(channel, (messages) => {
+      if (this.phase === 'up') this.events.onData(instrument.label, messages);
+      else if (this.phase === 'building') this.early.push([instrument.label, messages]);
     });
     this.instruments.set(instrument.label, instrument);
     const changed = (): void => {

@@ -21,27 +21,80 @@ export interface Welcome {
   channels: string[];
 }
 
+/** How an instrument is, and whether it takes commands. */
+export interface InstrumentState {
+  type: 'instrument';
+  label: string;
+  /** `waiting`: unplugged or not there. */
+  state: 'open' | 'waiting' | 'none';
+  text: string;
+  /** As the bench has it; null: none; undefined: as it was said before. */
+  profile: unknown;
+  sends: boolean;
+  transmitting: boolean;
+}
+
+/** Who sends commands. */
+export interface Arbitration {
+  type: 'control';
+  /** Numbers of viewers, as in the welcome. */
+  holder: number | null;
+  you: 'none' | 'waiting' | 'holder';
+  waiting: number[];
+  /** Milliseconds until a request without an answer takes control; -1: never. */
+  timeout: number;
+}
+
+/** The bench has told an instrument to stop what it does, and why. */
+export interface Safe {
+  type: 'safe';
+  label: string | null;
+  reason: string;
+}
+
+/** A command of this page did not go out. */
+export interface Refused {
+  type: 'refused';
+  label: string;
+  reason: string;
+  /** How the command began. */
+  text: string;
+  /** So many others were refused with it. */
+  more: number;
+}
+
 /** The version of the protocol that this page speaks. */
 export const VERSION = 1;
+
+/** What this page can do beyond it. */
+export const FEATURES = ['batch', 'heartbeat'] as const;
 
 export type FromBench =
   | Welcome
   | { type: 'offer'; id: number; sdp: string }
+  | InstrumentState
+  | Arbitration
+  | Safe
+  | Refused
   | { type: 'pong'; t: number }
   | { type: 'error'; text: string }
   | { type: 'bye'; text: string };
 
 export type FromPage =
-  | { type: 'hello'; version: typeof VERSION; codecs: string[] }
+  | { type: 'hello'; version: typeof VERSION; codecs: string[]; features: readonly string[] }
   | { type: 'answer'; id: number; sdp: string }
   | { type: 'ping'; t: number }
+  | Ask
   | { type: 'bye'; text: string };
 
+/** What a person wants of control: to have it, to let go of it, to hand it over, or to keep it from all who ask. */
+export type Ask = { type: 'take' } | { type: 'release' } | { type: 'give'; to: number } | { type: 'keep' };
+
 /** What arrived, or null for what this page does not know or cannot use: that is ignored. */
-export function parse(text: string): FromBench | null {
+export function parse(json: string): FromBench | null {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(json);
   } catch {
     return null;
   }
@@ -56,9 +109,17 @@ export function parse(text: string): FromBench | null {
     }
     case 'pong':
       return typeof message['t'] === 'number' ? { type: 'pong', t: message['t'] } : null;
+    case 'instrument':
+      return instrument(message);
+    case 'control':
+      return arbitration(message);
+    case 'safe':
+      return { type: 'safe', label: typeof message['label'] === 'string' ? message['label'] : null, reason: text(message['reason']) };
+    case 'refused':
+      return { type: 'refused', label: text(message['label']), reason: text(message['reason']), text: text(message['text']), more: count(message['more']) };
     case 'error':
     case 'bye':
-      return { type: message['type'], text: typeof message['text'] === 'string' ? message['text'] : '' };
+      return { type: message['type'], text: text(message['text']) };
     default:
       return null;
   }
@@ -75,6 +136,39 @@ function welcome(message: Record<string, unknown>): Welcome {
     rights: rights === 'view' ? 'view' : 'control',
     streams: Array.isArray(streams) ? streams.flatMap(stream) : [],
     channels: Array.isArray(channels) ? channels.filter((label): label is string => typeof label === 'string') : [],
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? Math.floor(value) : 0;
+}
+
+function instrument(message: Record<string, unknown>): InstrumentState | null {
+  const { label, state, profile, sends, transmitting } = message;
+  if (typeof label !== 'string') return null;
+  return {
+    type: 'instrument',
+    label,
+    state: state === 'open' || state === 'waiting' ? state : 'none',
+    text: text(message['text']),
+    profile,
+    sends: sends === true,
+    transmitting: transmitting === true,
+  };
+}
+
+function arbitration(message: Record<string, unknown>): Arbitration {
+  const { holder, you, waiting, timeout } = message;
+  return {
+    type: 'control',
+    holder: typeof holder === 'number' ? holder : null,
+    you: you === 'holder' || you === 'waiting' ? you : 'none',
+    waiting: Array.isArray(waiting) ? waiting.filter((peer): peer is number => typeof peer === 'number') : [],
+    timeout: typeof timeout === 'number' ? timeout : -1,
   };
 }
 

@@ -21,3 +21,11 @@ export function recall(name: string): string | null {
     return null;
   }
 }
+
+/** A new element with a class and a text. */
+export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = '', text = ''): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (className !== '') made.className = className;
+  if (text !== '') made.textContent = text;
+  return made;
+}

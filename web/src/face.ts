@@ -1,5 +1,6 @@
-import type { Payload } from './chunks';
+import type { Message } from './batch';
 import type { Connection } from './connection';
+import type { Refused, Safe } from './control';
 import type { Outgoing } from './panel';
 import type { Shared } from './share';
 import type { Status } from './status';
@@ -17,5 +18,8 @@ export interface Face {
   /** The media, names and instruments of the running connection; null where there is none. */
   showMedia(connection: Connection | null): void;
   stageText(text: string): void;
-  data(label: string, payload: Payload): void;
+  data(label: string, messages: Message[]): void;
+  verdict(verdict: Safe | Refused): void;
+  /** A person asked for a bench that may be another one than before. */
+  anew(): void;
 }

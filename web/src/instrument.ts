@@ -1,7 +1,8 @@
 /**
- * One data channel of an instrument: whole messages in and out, cut and joined on the way.
+ * One data channel of an instrument: whole messages in and out, cut, joined and unpacked on the way.
  */
 
+import { messagesOf, type Message } from './batch';
 import { byteLength, Joiner, LONGEST_MESSAGE, Splitter, type Payload } from './chunks';
 
 /** Name of the framing, as the bench announces it with each channel. */
@@ -17,13 +18,14 @@ export class Instrument {
 
   constructor(
     private readonly channel: RTCDataChannel,
-    onMessage: (payload: Payload) => void,
+    onMessages: (messages: Message[]) => void,
   ) {
     this.label = channel.label;
     channel.binaryType = 'arraybuffer';
     channel.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      const message = this.joiner.take(typeof data === 'string' ? data : new Uint8Array(data));
-      if (message !== null) onMessage(message);
+      const whole = this.joiner.take(typeof data === 'string' ? data : new Uint8Array(data));
+      const messages = whole === null ? [] : messagesOf(whole);
+      if (messages.length > 0) onMessages(messages);
     };
   }
 

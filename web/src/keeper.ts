@@ -68,6 +68,7 @@ export class Keeper {
 
   connectTo(home: Home): void {
     this.retry.forget();
+    this.face.anew();
     if (this.running === null) {
       this.home = home;
       this.teller.connecting(home);
@@ -81,6 +82,7 @@ export class Keeper {
   /** A connection that a person made by carrying texts. */
   adopt(session: Session, sentence: string): void {
     this.retry.forget();
+    this.face.anew();
     this.replaceAttempt({ ...session, reason: 'asked', pace: 'first', begun: performance.now() });
     this.showAttempt(sentence);
     this.events.onChange();
@@ -154,7 +156,8 @@ export class Keeper {
         this.teller.running(connection);
         this.events.onChange();
       },
-      onData: (label, payload) => this.face.data(label, payload),
+      onData: (label, messages) => this.face.data(label, messages),
+      onVerdict: (verdict) => this.face.verdict(verdict),
       onRemark: (text) => this.teller.remark(text),
       onQuiet: (isQuiet) => {
         if (connection !== this.running?.connection) return;

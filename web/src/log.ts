@@ -2,22 +2,34 @@
  * How a message of an instrument is written in the log. Pure.
  */
 
-import type { Payload } from './chunks';
-
 /** One line of the log shows this much of a message and says how much more there is. */
 const MOST_CHARACTERS = 4_000;
 const MOST_BYTES = 256;
+const MOST_DUMPED = 4_096;
+const DUMP_WIDTH = 16;
 
 const strict = new TextDecoder('utf-8', { fatal: true });
 
 /** Text if it can be read as text, else bytes in hex. Line ends at the end are how instruments stop talking. */
-export function written(payload: Payload): string {
-  const text = typeof payload === 'string' ? payload : asText(payload);
-  if (text === null || !isPrintable(text)) {
-    return hex(typeof payload === 'string' ? new TextEncoder().encode(payload) : payload);
-  }
+export function written(bytes: Uint8Array, most = MOST_CHARACTERS, inHex = false): string {
+  const text = inHex ? null : asText(bytes);
+  if (text === null || !isPrintable(text)) return hex(bytes);
   const shown = text.replace(/[\r\n]+$/, '').replace(/\r\n?/g, '\n');
-  return shown.length <= MOST_CHARACTERS ? shown : `${shown.slice(0, MOST_CHARACTERS)} … (${number(shown.length)} characters)`;
+  return shown.length <= most ? shown : `${shown.slice(0, most)} … (${number(shown.length)} characters)`;
+}
+
+/** Offset, bytes and characters, as hex editors show them. */
+export function hexDump(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  const shown = bytes.subarray(0, MOST_DUMPED);
+  for (let at = 0; at < shown.length; at += DUMP_WIDTH) {
+    const part = [...shown.subarray(at, at + DUMP_WIDTH)];
+    const digits = part.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const characters = part.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${digits.padEnd(3 * DUMP_WIDTH - 1)}  ${characters}`);
+  }
+  if (bytes.length > MOST_DUMPED) lines.push(`… (${number(bytes.length)} bytes)`);
+  return lines.join('\n');
 }
 
 function asText(bytes: Uint8Array): string | null {

@@ -7,7 +7,7 @@ import type { Connection } from './connection';
 import { keyOf } from './description';
 import { element } from './dom';
 import type { Face } from './face';
-import { InstrumentsPanel } from './instruments';
+import { InstrumentsRoom } from './instruments/room';
 import { ConnectPanel } from './panel';
 import { Player } from './player';
 import { Scanner } from './scan';
@@ -22,7 +22,7 @@ declare const PERISCOPE_VERSION: string;
 const status = new Status();
 const player = new Player();
 const sound = new Sound();
-const instruments = new InstrumentsPanel();
+const instruments = new InstrumentsRoom();
 const stats = new StatsLine(player);
 const stage = element('stage');
 const panel = new ConnectPanel((text) => void app.take(text), () => app.panelOpened());
@@ -35,7 +35,9 @@ const face: Face = {
   leadToOutgoing: () => panel.leadToOutgoing(),
   showLink: (shared) => share.offer(shared),
   clearInput: () => panel.clearInput(),
-  data: (label, payload) => instruments.add(label, payload),
+  data: (label, messages) => instruments.add(label, messages),
+  verdict: (verdict) => instruments.verdict(verdict),
+  anew: () => instruments.anew(),
   stageText: (text) => player.say(text),
   showStage(shown) {
     panel.fold(shown);
@@ -50,7 +52,7 @@ function showMedia(connection: Connection | null): void {
   const { streams, channels } = connection?.welcome ?? { streams: [], channels: [] };
   sound.show(connection === null ? null : media);
   stats.watch(connection);
-  instruments.show(connection?.instruments ?? new Map(), channels, connection?.welcome?.rights !== 'view');
+  instruments.show(connection);
   if (connection === null) {
     player.freeze();
     return;

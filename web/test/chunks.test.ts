@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { byteLength, Joiner, LONGEST_MESSAGE, LONGEST_PIECE, Splitter, type Payload } from '../src/chunks';
+import { generator } from './random';
 
 const MAGIC = [0xf5, 0x50, 0x53, 0x43];
-
-/** A small generator with a seed, so that a failure can be repeated. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * below);
-  };
-}
 
 function bytes(length: number, random: (below: number) => number): Uint8Array {
   return Uint8Array.from({ length }, () => random(256));

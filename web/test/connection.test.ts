@@ -17,7 +17,8 @@ beforeEach(() => {
     onUp: () => said.push('up'),
     onDown: (cause) => causes.push(cause),
     onChange: () => said.push('change'),
-    onData: (label, payload) => said.push(`${label}: ${String(payload)}`),
+    onData: (label, messages) => said.push(`${label}: ${messages.map(({ bytes }) => new TextDecoder().decode(bytes)).join()}`),
+    onVerdict: (verdict) => said.push(verdict.type),
     onRemark: (text) => said.push(text),
     onQuiet: (isQuiet) => said.push(isQuiet ? 'quiet' : 'answers'),
   };
@@ -42,7 +43,7 @@ test('it is up once it is encrypted and the control channel is open, and says he
   assert.deepEqual(said, []);
   pc.control.open();
   assert.deepEqual(said, ['up']);
-  assert.deepEqual(pc.control.messages, [{ type: 'hello', version: 1, codecs: ['video/VP8', 'audio/opus'] }]);
+  assert.deepEqual(pc.control.messages, [{ type: 'hello', version: 1, codecs: ['video/VP8', 'audio/opus'], features: ['batch', 'heartbeat'] }]);
   assert.deepEqual(pc.log, ['channel periscope true 0']);
 });
 
@@ -195,7 +196,7 @@ test('data of instruments arrives in order, what came early after the connection
   assert.deepEqual(said, []);
   rise();
   channel.onmessage?.({ data: new Uint8Array([1, 2]).buffer });
-  assert.deepEqual(said, ['up', 'psu: early', 'psu: 1,2']);
+  assert.deepEqual(said, ['up', 'psu: early', 'psu: \u0001\u0002']);
   assert.deepEqual([...connection.instruments.keys()], ['psu']);
 });
 

@@ -40,7 +40,7 @@ beforeEach(() => {
     onAgain: (action: () => void) => (press = action),
   };
   const nothing = (): void => undefined;
-  const face = { status, showMedia: (connection: Connection | null) => (shown = connection), showStage: nothing, stageText: nothing, data: nothing };
+  const face = { status, showMedia: (connection: Connection | null) => (shown = connection), showStage: nothing, stageText: nothing, data: nothing, verdict: nothing, anew: nothing };
   keeper = new Keeper(face as unknown as Face, { onChange: nothing, onUp: nothing, onFail: nothing, onOtherDown: nothing, spare: () => null });
 });
 

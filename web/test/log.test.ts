@@ -1,23 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clock, History, written } from '../src/log';
+import { clock, hexDump, History, written } from '../src/log';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test('text is shown as text, whichever way it came', () => {
-  assert.equal(written('21.5 °C\r\n'), '21.5 °C');
-  assert.equal(written(new TextEncoder().encode('21.5 °C\n')), '21.5 °C');
-  assert.equal(written('a\r\nb\tc\r\n\r\n'), 'a\nb\tc');
+test('what can be read as text is shown as text', () => {
+  assert.equal(written(utf8('21.5 °C\n')), '21.5 °C');
+  assert.equal(written(utf8('a\r\nb\tc\r\n\r\n')), 'a\nb\tc');
 });
 
 test('what is no readable text is shown in hex', () => {
   assert.equal(written(bytes(0, 0xff, 0x41)), '00 ff 41');
   assert.equal(written(bytes(0xc3)), 'c3');
-  assert.equal(written('A\u0007'), '41 07');
+  assert.equal(written(utf8('A\u0007')), '41 07');
+});
+
+test('text is shown in hex where a person wants that', () => {
+  assert.equal(written(utf8('FA;'), undefined, true), '46 41 3b');
+});
+
+test('a message in full is shown as hex editors do', () => {
+  assert.equal(hexDump(bytes(0x46, 0x41, 0x3b, 0)), '0000  46 41 3b 00                                      FA;·');
+  assert.deepEqual(hexDump(new Uint8Array(17)).split('\n').map((line) => line.slice(0, 8)), ['0000  00', '0010  00']);
+  assert.ok(hexDump(new Uint8Array(5_000)).endsWith('… (5,000 bytes)'));
 });
 
 test('very long messages are shortened and say so', () => {
-  assert.ok(written('x'.repeat(5_000)).endsWith('x … (5,000 characters)'));
+  assert.ok(written(utf8('x'.repeat(5_000))).endsWith('x … (5,000 characters)'));
   assert.ok(written(new Uint8Array(1_048_576)).endsWith('00 … (1,048,576 bytes)'));
 });
 

@@ -7,6 +7,9 @@ import assert from 'node:assert/strict';
 export const BARS_SOURCE = 'videotestsrc is-live=true pattern=smpte ! video/x-raw,width=320,height=240,framerate=30/1';
 export const BARS = `${BARS_SOURCE} ! p.`;
 
+/** What messages of text are. */
+export const TEXT = 'text/x-raw,format=utf8';
+
 const PITCH = 440;
 const LEVEL = 0.5;
 

@@ -287,4 +287,37 @@ export class Page {
     await this.press('#send');
     return this.tab.$eval('#command-note', (note) => note.textContent ?? '');
   }
+
+  /** Waits until the page says of control what is wanted; gives the sentence. @param {string} state */
+  control(state) {
+    return this.until(
+      `control to be ${state}`,
+      (wanted) => {
+        const line = document.querySelector('#control-state');
+        return line?.getAttribute('data-state') === wanted ? (line.textContent ?? '') : '';
+      },
+      state,
+    );
+  }
+
+  /** Waits for a button to be there, and clicks it. @param {string} selector */
+  async pressShown(selector) {
+    await this.until(`the button ${selector}`, (wanted) => document.querySelector(wanted)?.checkVisibility() ?? false, selector);
+    await this.press(selector);
+  }
+
+  /** Saves a file by a button; gives what is in it. @param {string} selector @returns {Promise<string>} */
+  async saved(selector) {
+    await this.tab.evaluate(() => {
+      const world = /** @type {any} */ (window);
+      world.testFile = null;
+      world.testMake ??= URL.createObjectURL.bind(URL);
+      URL.createObjectURL = (/** @type {Blob} */ file) => {
+        if (file.type !== 'text/javascript') void file.text().then((text) => (world.testFile = text));
+        return world.testMake(file);
+      };
+    });
+    await this.press(selector);
+    return this.until('the file', () => /** @type {any} */ (window).testFile);
+  }
 }
