@@ -6,28 +6,12 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 
-use common::{ALL, LIMIT, Viewer};
+use common::{ALL, LIMIT, Viewer, plugin_folder};
 use gstperiscope::signaling::{Description, Kind, paste};
-
-/// A folder with nothing but the plugin that was built for this test.
-fn plugin_folder() -> PathBuf {
-    static ONCE: Once = Once::new();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin");
-    ONCE.call_once(|| {
-        // Next to the test itself: what stands a folder higher may be of an older build.
-        let test = std::env::current_exe().unwrap();
-        let built = test.parent().unwrap().join("libgstperiscope.so");
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::os::unix::fs::symlink(&built, folder.join("libgstperiscope.so")).unwrap();
-    });
-    folder
-}
 
 /// `gst-launch-1.0` on a terminal of its own (made by `script`), or on pipes.
 struct Launched {

@@ -14,7 +14,7 @@ use super::text::Poll;
 
 /// Parity bit (property `parity`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialParity")]
+#[enum_type(name = "GstSerialParity")]
 #[repr(i32)]
 pub enum Parity {
     /// No parity bit.
@@ -31,7 +31,7 @@ pub enum Parity {
 
 /// Flow control (property `flow-control`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialFlowControl")]
+#[enum_type(name = "GstSerialFlowControl")]
 #[repr(i32)]
 pub enum FlowControl {
     /// Nobody waits for the other.
@@ -48,7 +48,7 @@ pub enum FlowControl {
 
 /// State of a modem line when the port has been opened (properties `dtr`, `rts`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialLine")]
+#[enum_type(name = "GstSerialLine")]
 #[repr(i32)]
 pub enum Pin {
     /// As the system leaves it, which is on with most drivers.
@@ -65,7 +65,7 @@ pub enum Pin {
 
 /// How messages are told from each other (property `framing`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialFraming")]
+#[enum_type(name = "GstSerialFraming")]
 #[repr(i32)]
 pub enum FramingMode {
     /// None: what came at once.
@@ -114,7 +114,7 @@ impl FramingMode {
 
 /// How messages are packed that are sent (property `encoding`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialEncoding")]
+#[enum_type(name = "GstSerialEncoding")]
 #[repr(i32)]
 pub enum Encoding {
     /// As they are, with the terminator.
@@ -131,7 +131,7 @@ pub enum Encoding {
 
 /// Checksum at the end of messages (property `check`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstPeriscopeSerialCheck")]
+#[enum_type(name = "GstSerialCheck")]
 #[repr(i32)]
 pub enum CheckMode {
     /// None.

@@ -47,7 +47,7 @@ impl SetupError {
             Self::Open(_) | Self::System(_) => gst::ResourceError::OpenReadWrite,
             _ => gst::ResourceError::Settings,
         };
-        gst::error_msg!(code, ["{self}"])
+        gst::error_msg!(code, ("{self}"))
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -19,12 +20,29 @@ use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
 /// How long any single event may take before the test fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+pub mod instrument;
+
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gst::init().unwrap();
         gstperiscope::plugin_register_static().unwrap();
     });
+}
+
+/// A folder with nothing but the plugin that was built for this test.
+pub fn plugin_folder() -> PathBuf {
+    static ONCE: Once = Once::new();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin");
+    ONCE.call_once(|| {
+        // Next to the test itself: what stands a folder higher may be of an older build.
+        let test = std::env::current_exe().unwrap();
+        let built = test.parent().unwrap().join("libgstperiscope.so");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(&built, folder.join("libgstperiscope.so")).unwrap();
+    });
+    folder
 }
 
 /// A value that tests wait on.

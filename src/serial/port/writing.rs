@@ -95,7 +95,7 @@ impl Worker {
                 opened.discard_output();
             }
         }
-        let dropped = self.outbox.make_safe(safe);
+        let dropped = self.outbox.make_safe(safe, Instant::now());
         self.counters.dropped.add(dropped as u64);
         self.blocked = false;
         let by = Instant::now() + time;

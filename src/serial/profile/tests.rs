@@ -44,6 +44,16 @@ fn every_bundled_profile_is_good_and_has_the_name_by_which_it_is_loaded() {
 }
 
 #[test]
+fn the_example_in_the_description_is_good() {
+    let description = include_str!("../../../profiles/README.md");
+    let (_, example) = description.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    if let Err(error) = Profile::parse(example, "README.md") {
+        panic!("{error}");
+    }
+}
+
+#[test]
 fn a_profile_says_what_stands_in_it() {
     let kx3 = Profile::load("kx3").expect("bundled");
     assert_eq!(kx3.serial.baud, Some(38400));

@@ -54,7 +54,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[glib::object_subclass]
 impl ObjectSubclass for SerialSink {
-    const NAME: &'static str = "GstPeriscopeSerialSink";
+    const NAME: &'static str = "GstSerialSink";
     type Type = super::SerialSink;
     type ParentType = gst_base::BaseSink;
 }
@@ -125,28 +125,27 @@ impl ElementImpl for SerialSink {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        let success = self.parent_change_state(transition)?;
-        if transition == gst::StateChange::PausedToPlaying {
-            // Upstream was not ready for events before.
-            self.introduce();
+        // Not in BaseSinkImpl::start and stop, which are at the edges of NULL: a port is not
+        // kept in READY, and READY is safe.
+        if transition == gst::StateChange::ReadyToPaused {
+            self.open().map_err(|error| {
+                self.post_error_message(error.to_message());
+                gst::StateChangeError
+            })?;
         }
-        Ok(success)
+        let success = self.parent_change_state(transition);
+        match transition {
+            // Upstream was not ready for events before.
+            gst::StateChange::PausedToPlaying => self.introduce(),
+            gst::StateChange::PausedToReady => self.close(),
+            gst::StateChange::ReadyToPaused if success.is_err() => self.close(),
+            _ => {}
+        }
+        success
     }
 }
 
 impl BaseSinkImpl for SerialSink {
-    fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.open().map_err(|error| error.to_message())
-    }
-
-    fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        let running = locked(&self.running).take();
-        if let Some(running) = running {
-            running.port.detach_sink();
-        }
-        Ok(())
-    }
-
     fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let running = self.running().ok_or(gst::FlowError::Flushing)?;
         let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
@@ -270,6 +269,13 @@ impl SerialSink {
             _herald: herald,
         }));
         Ok(())
+    }
+
+    fn close(&self) {
+        let running = locked(&self.running).take();
+        if let Some(running) = running {
+            running.port.detach_sink();
+        }
     }
 
     /// Tells those upstream what there is at this end.

@@ -50,7 +50,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[glib::object_subclass]
 impl ObjectSubclass for SerialSrc {
-    const NAME: &'static str = "GstPeriscopeSerialSrc";
+    const NAME: &'static str = "GstSerialSrc";
     type Type = super::SerialSrc;
     type ParentType = gst_base::PushSrc;
 }

@@ -9,4 +9,6 @@ mod safety;
 mod tests;
 
 pub(crate) use outbox::{Item, Kind, Outbox, Pacing, Step};
+#[cfg(test)]
+use safety::Release;
 pub(crate) use safety::{Changed, Safety, Transmission};

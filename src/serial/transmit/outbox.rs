@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// What may remain of a message when the safe string is due and still be written first. A
 /// message cut off would swallow the string that follows.
 const WORTH_FINISHING: usize = 64;
-/// The same as time, where there is a pause after each character.
+/// The same as time, where there are pauses.
 const WORTH_WAITING: Duration = Duration::from_millis(100);
 
 /// Pauses that the instrument needs.
@@ -106,10 +106,13 @@ impl<T> Outbox<T> {
     /// Nothing that waits is written any more, except the safe string if there is one: at
     /// once, or after what is left of a short message. Returns how many commands were
     /// dropped.
-    pub(crate) fn make_safe(&mut self, safe: Option<Item<T>>) -> usize {
+    pub(crate) fn make_safe(&mut self, safe: Option<Item<T>>, now: Instant) -> usize {
         let mut dropped = self.commands.len();
         self.commands.clear();
         self.polls.clear();
+        // A long pause after the last message is no longer waited for.
+        let at_last = now + WORTH_WAITING;
+        self.not_before = self.not_before.map(|at| at.min(at_last));
         let mut cut = false;
         if let Some((item, written)) = &self.current
             && item.kind != Kind::Safe
@@ -123,7 +126,6 @@ impl<T> Outbox<T> {
             if cut || *written == 0 {
                 dropped += usize::from(matches!(item.kind, Kind::Command { .. }));
                 self.current = None;
-                self.not_before = None;
             }
         }
         if let Some(safe) = safe {
