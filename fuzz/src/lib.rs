@@ -6,9 +6,12 @@ mod ice;
 #[allow(dead_code, unused_imports, unreachable_pub)]
 mod peer;
 #[allow(dead_code, unused_imports, unreachable_pub)]
+mod serial;
+#[allow(dead_code, unused_imports, unreachable_pub)]
 mod signaling;
 
 pub mod desk;
+pub mod framing;
 
 /// Pasted text: what is read as a code or short answer is the same when it is written and
 /// read again.
@@ -29,4 +32,21 @@ pub fn code(bytes: &[u8]) {
 /// A message on the control channel.
 pub fn control(bytes: &[u8]) {
     let _ = peer::control::FromPage::read(&String::from_utf8_lossy(bytes));
+}
+
+/// An instrument profile: what is wrong is told with its place, and a good one is good
+/// whatever stands around it.
+pub fn profile(bytes: &[u8]) {
+    use serial::profile::{MAX_PROFILE, Pattern, Profile};
+    let text = String::from_utf8_lossy(bytes);
+    match Profile::parse(&text, "fuzz.json") {
+        Ok(profile) => {
+            let again = Profile::parse(&format!(" {}\n", profile.json), "fuzz.json");
+            assert!(again.is_ok() || text.len() + 2 > MAX_PROFILE);
+        }
+        Err(error) => assert!(error.to_string().starts_with("fuzz.json")),
+    }
+    if let Ok(pattern) = Pattern::new(&text) {
+        assert!(!pattern.matches(bytes) || pattern.occurs_in(bytes));
+    }
 }

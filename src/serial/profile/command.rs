@@ -1,7 +1,5 @@
 //! Bytes for an instrument, as a profile writes them, and commands with a value in them.
 
-use std::borrow::Cow;
-
 use super::error::ProfileError;
 use super::reader::Node;
 
@@ -24,14 +22,6 @@ pub(crate) struct Command(Vec<u8>);
 impl Command {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    /// For people to read.
-    pub(crate) fn to_text(&self) -> Cow<'_, str> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(to_hex(&self.0)),
-        }
     }
 
     /// At least one byte.
@@ -87,11 +77,6 @@ fn from_hex(text: &str) -> Result<Vec<u8>, String> {
         .chunks(2)
         .map(|pair| pair[0] << 4 | pair[1])
         .collect())
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    digits.join(" ")
 }
 
 /// A command with the place of a value in it: `FA{value:011};`. Braces around anything else

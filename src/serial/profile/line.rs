@@ -165,24 +165,31 @@ impl Framing {
     /// Whether it has what its mode needs, and nothing that belongs to another one.
     fn complete(&self, fields: &Fields<'_>) -> Result<(), ProfileError> {
         let mode = self.mode.unwrap_or(Mode::Line);
-        let rules = [
+        // Name, whether it is there, the modes that know it, whether they need it.
+        let rules: [(_, _, &[Mode], _); 5] = [
             (
                 "delimiter",
                 self.delimiter.is_some(),
-                mode == Mode::Delimiter,
+                &[Mode::Delimiter],
                 true,
             ),
-            ("length", self.length.is_some(), mode == Mode::Fixed, true),
-            ("gap", self.gap_us.is_some(), mode == Mode::IdleGap, false),
-            ("blocks", self.blocks.is_some(), mode == Mode::Line, false),
             (
                 "keep-delimiter",
                 self.keep_delimiter.is_some(),
-                matches!(mode, Mode::Line | Mode::Delimiter),
+                &[Mode::Delimiter],
                 false,
             ),
+            ("length", self.length.is_some(), &[Mode::Fixed], true),
+            (
+                "gap",
+                self.gap_us.is_some(),
+                &[Mode::IdleGap, Mode::Fixed],
+                false,
+            ),
+            ("blocks", self.blocks.is_some(), &[Mode::Line], false),
         ];
-        for (name, present, fits, needed) in rules {
+        for (name, present, modes, needed) in rules {
+            let fits = modes.contains(&mode);
             if present && !fits {
                 return Err(fields.error(format!("“{name}” has no meaning in this mode")));
             }

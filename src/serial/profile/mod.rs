@@ -12,8 +12,13 @@ mod bundled;
 mod command;
 mod error;
 mod line;
+#[allow(
+    dead_code,
+    reason = "only checked here: the page and the tests of the bundled profiles use it"
+)]
 mod panel;
 mod pattern;
+#[allow(dead_code, reason = "as above")]
 mod quantity;
 mod reader;
 #[cfg(test)]
@@ -23,14 +28,21 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub(crate) use command::{Command, Template};
+pub(crate) use command::Command;
 pub(crate) use error::ProfileError;
+#[allow(
+    unused_imports,
+    reason = "the tests of the bundled profiles need fewer"
+)]
 pub(crate) use line::{
     Check, FlowControl, Framing, Level, Line, Mode, Parity, Poll, Sending, Transmit,
 };
-pub(crate) use panel::{Choice, Widget};
 pub(crate) use pattern::Pattern;
-pub(crate) use quantity::{Form, Number, Quantity, Rule};
+#[allow(unused_imports, reason = "for the tests of the bundled profiles")]
+pub(crate) use {
+    panel::Widget,
+    quantity::{Form, Number, Quantity, Rule},
+};
 
 use bundled::BUNDLED;
 use panel::Context;
@@ -53,8 +65,6 @@ const MAX_WIDGETS: usize = 256;
 pub(crate) struct Profile {
     /// What it is called by, such as `kx3`.
     pub(crate) name: String,
-    /// What the instrument is called.
-    pub(crate) title: String,
     pub(crate) serial: Line,
     pub(crate) framing: Framing,
     pub(crate) send: Sending,
@@ -115,9 +125,10 @@ impl Profile {
         let root = Source { origin, text }.root()?;
         let mut fields = root.fields()?;
         fields.required("profile", version)?;
+        let name = fields.required("name", quantity::name)?;
+        fields.required("title", |node| node.label(100))?;
         let profile = Self {
-            name: fields.required("name", quantity::name)?,
-            title: fields.required("title", |node| node.label(100))?,
+            name,
             serial: fields.optional("serial", Line::read)?.unwrap_or_default(),
             framing: fields
                 .optional("framing", Framing::read)?
@@ -157,12 +168,9 @@ impl Profile {
             }
             _ => {}
         }
-        let context = Context {
-            quantities: &self.quantities,
-            allow: self.allow.as_deref(),
-        };
-        let widget = |node| Widget::read(node, context);
-        self.panel = list(&mut fields, "panel", MAX_WIDGETS, widget)?.unwrap_or_default();
+        let widget = |node| Widget::read(node, Context(&self));
+        let panel = list(&mut fields, "panel", MAX_WIDGETS, widget)?;
+        self.panel = panel.unwrap_or_default();
         fields.finish("a profile")?;
         Ok(self)
     }

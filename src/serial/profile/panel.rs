@@ -1,8 +1,8 @@
 //! The instrument's panel: the widgets that the page shows. Here they are only checked.
 
+use super::Profile;
 use super::command::{Command, Template};
 use super::error::ProfileError;
-use super::pattern::Pattern;
 use super::quantity::{Quantity, range};
 use super::reader::{Fields, Node, hint};
 
@@ -67,12 +67,9 @@ pub(crate) struct Choice {
     pub(crate) send: Command,
 }
 
-/// What the panel is checked against.
+/// What the panel is checked against: the profile without it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) quantities: &'a [Quantity],
-    pub(super) allow: Option<&'a [Pattern]>,
-}
+pub(super) struct Context<'a>(pub(super) &'a Profile);
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -236,11 +233,12 @@ impl<'a> Context<'a> {
     /// A quantity by its name.
     fn quantity(self, node: &Node<'_>) -> Result<&'a Quantity, ProfileError> {
         let name = node.text(64)?;
-        let mut quantities = self.quantities.iter();
+        let mut quantities = self.0.quantities.iter();
         quantities
             .find(|quantity| quantity.name == name)
             .ok_or_else(|| {
                 let names = self
+                    .0
                     .quantities
                     .iter()
                     .map(|quantity| quantity.name.as_str());
@@ -268,10 +266,7 @@ impl<'a> Context<'a> {
 
     /// A command that is never let through is a slip of the pen.
     fn allowed(self, node: &Node<'_>, command: &[u8]) -> Result<(), ProfileError> {
-        let Some(allow) = self.allow else {
-            return Ok(());
-        };
-        if allow.iter().any(|pattern| pattern.matches(command)) {
+        if self.0.allows(command) {
             return Ok(());
         }
         let text = String::from_utf8_lossy(command).escape_debug().to_string();

@@ -24,7 +24,6 @@ const MAX_NESTING: u32 = 32;
 /// A checked pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    text: String,
     anywhere: Regex,
     all: Regex,
 }
@@ -43,20 +42,12 @@ impl Pattern {
         // On its own first, so that nothing in it closes the group around it.
         let anywhere = compile(text)?;
         let all = compile(&format!(r"\A(?:{text})\z"))?;
-        Ok(Self {
-            text: text.to_owned(),
-            anywhere,
-            all,
-        })
+        Ok(Self { anywhere, all })
     }
 
     pub(super) fn read(node: &Node<'_>) -> Result<Self, ProfileError> {
         let text = node.text(MAX_PATTERN)?;
         Self::new(&text).map_err(|problem| node.error(problem))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
     }
 
     /// Whether the whole of the bytes is as the pattern says.
@@ -69,7 +60,7 @@ impl Pattern {
         self.anywhere.is_match(bytes)
     }
 
-    /// The regular expression, to look for groups.
+    /// The regular expression, to look for groups, and as it was written.
     pub(crate) fn regex(&self) -> &Regex {
         &self.anywhere
     }

@@ -44,6 +44,16 @@ fn every_bundled_profile_is_good_and_has_the_name_by_which_it_is_loaded() {
 }
 
 #[test]
+fn the_example_in_the_description_is_good() {
+    let description = include_str!("../../../profiles/README.md");
+    let (_, example) = description.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    if let Err(error) = Profile::parse(example, "README.md") {
+        panic!("{error}");
+    }
+}
+
+#[test]
 fn a_profile_says_what_stands_in_it() {
     let kx3 = Profile::load("kx3").expect("bundled");
     assert_eq!(kx3.serial.baud, Some(38400));
@@ -54,7 +64,7 @@ fn a_profile_says_what_stands_in_it() {
         kx3.safe_string.as_ref().map(Command::as_bytes),
         Some(&b"RX;"[..])
     );
-    assert_eq!(kx3.poll[0].send.to_text(), "FA;");
+    assert_eq!(kx3.poll[0].send.as_bytes(), b"FA;");
     assert_eq!(kx3.poll[0].every_ms, 250);
     let transmit = kx3.transmit.as_ref().expect("a transmitter");
     assert!(transmit.start.occurs_in(b"FA00014060000;tx;") && transmit.end.matches(b"RX;"));
