@@ -234,11 +234,10 @@ impl Worker {
         }
         let settings = self.settings();
         match &mut self.opened {
-            Some(opened) => {
-                if other.is_none_or(|other| other.or(wishes) != other) {
-                    opened.configure(&settings)?;
-                }
+            Some(opened) if other.is_none_or(|other| other.or(wishes) != other) => {
+                opened.configure(&settings)?;
             }
+            Some(_) => {}
             None if self.retry.is_none() => self.open_first(Instant::now())?,
             None => {}
         }
