@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::instrument::{Instrument, Line};
+use common::tty::{Instrument, Line};
 use common::{Watched, plugin_folder, wait_until};
 use gst::prelude::*;
 

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::instrument::{Instrument, Line, open_tty, read_until, text};
+use common::tty::{Instrument, Line, open_tty, read_until, text};
 use common::wait_until;
 use gst::prelude::*;
 

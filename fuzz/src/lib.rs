@@ -11,6 +11,7 @@ mod serial;
 mod signaling;
 
 pub mod desk;
+pub mod framing;
 
 /// Pasted text: what is read as a code or short answer is the same when it is written and
 /// read again.

@@ -20,7 +20,7 @@ use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
 /// How long any single event may take before the test fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-pub mod instrument;
+pub mod tty;
 
 pub fn init() {
     static ONCE: Once = Once::new();

@@ -6,10 +6,9 @@
 //! [`Port`], a list of requests; it talks to them by an [`Outlet`] and by [`News`]. It calls
 //! nothing of GStreamer, so nothing there can hold up the port.
 
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -143,20 +142,37 @@ pub(crate) struct Port {
     thread: Option<JoinHandle<()>>,
 }
 
-static PORTS: LazyLock<Mutex<HashMap<Device, Weak<Port>>>> = LazyLock::new(Mutex::default);
+static PORTS: Mutex<Vec<Weak<Port>>> = Mutex::new(Vec::new());
 
 impl Port {
     /// The port of this device: the one that is there, or a new one.
     pub(crate) fn get(device: &Device) -> std::io::Result<Arc<Self>> {
-        let key = device.canonical();
-        let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.retain(|_, port| port.strong_count() > 0);
-        if let Some(port) = ports.get(&key).and_then(Weak::upgrade) {
+        // By what they are called now: a device that has been unplugged may have left its
+        // number to another one.
+        let canonical = device.canonical();
+        let same = Self::all(&mut PORTS.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .find(|port| port.device.canonical() == canonical);
+        if let Some(port) = same {
             return Ok(port);
         }
-        let port = Arc::new(Self::new(device.clone())?);
-        ports.insert(key, Arc::downgrade(&port));
-        Ok(port)
+        let new = Arc::new(Self::new(device.clone())?);
+        let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = Self::all(&mut ports);
+        if let Some(port) = all.iter().find(|port| port.device == *device) {
+            // Somebody was faster.
+            let port = port.clone();
+            drop(ports);
+            return Ok(port);
+        }
+        ports.push(Arc::downgrade(&new));
+        drop(ports);
+        Ok(new)
+    }
+
+    fn all(ports: &mut Vec<Weak<Self>>) -> Vec<Arc<Self>> {
+        ports.retain(|port| port.strong_count() > 0);
+        ports.iter().filter_map(Weak::upgrade).collect()
     }
 
     fn new(device: Device) -> std::io::Result<Self> {

@@ -38,6 +38,14 @@ impl Opened {
         }
     }
 
+    /// Whether it is a pseudo-terminal, whose other end waits when nobody reads.
+    pub(super) fn is_pseudo(&self) -> bool {
+        match self {
+            Self::Tty(tty) => tty.is_pseudo(),
+            Self::Virtual(_) => true,
+        }
+    }
+
     /// Readable when that may have changed.
     pub(super) fn watch(&self) -> Option<BorrowedFd<'_>> {
         match self {

@@ -25,8 +25,8 @@ enum Waiting {
     State(State),
 }
 
-/// A queue with an end. If more comes than is taken the oldest messages go: an instrument
-/// that is watched late is watched as it is now.
+/// A queue with an end. If more comes than is taken, and the other side cannot be made to
+/// wait, the oldest messages go: an instrument that is watched late is watched as it is now.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
     queue: Mutex<Queue>,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use super::News;
+use super::opened::Opened;
 use super::worker::Worker;
 use crate::serial::framing::Arrival;
 use crate::serial::settings::FlowControl;
@@ -13,8 +14,9 @@ impl Worker {
     /// Whether anything is to be read now. Where the other side can be made to wait, it waits
     /// for a pipeline that takes nothing.
     pub(super) fn wants_input(&self) -> bool {
-        let flows = self.settings().flow_control.unwrap_or_default();
-        flows == FlowControl::None
+        let waits = self.settings().flow_control.unwrap_or_default() != FlowControl::None
+            || self.opened.as_ref().is_some_and(Opened::is_pseudo);
+        !waits
             || self
                 .source
                 .as_ref()

@@ -57,6 +57,10 @@ impl Tty {
         Ok(tty)
     }
 
+    pub(super) fn is_pseudo(&self) -> bool {
+        self.is_pseudo
+    }
+
     /// Changes the settings of the line.
     pub(super) fn configure(&mut self, settings: &LineSettings) -> Result<(), OpenError> {
         // Changing them waits for what is still to be sent.
