@@ -823,6 +823,44 @@ fn pages_are_told_of_the_port_and_its_profile_and_late_ones_too() {
 }
 
 #[test]
+fn who_takes_commands_hears_of_the_stream_before_the_first_one() {
+    let bench = bench("");
+    let sink = bench.pipeline.by_name("out").unwrap();
+    let pad = sink.static_pad("sink").unwrap();
+    wait_until("the start of the stream", || {
+        pad.sticky_event::<gst::event::StreamStart>(0).is_some()
+    });
+}
+
+#[test]
+fn an_element_that_starts_again_numbers_anew_and_knows_no_old_instrument() {
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let page = controller(&bench);
+    let sink = bench
+        .pipeline
+        .by_name("out")
+        .unwrap()
+        .static_pad("sink")
+        .unwrap();
+    let state = gst::Structure::builder("instrument-state")
+        .field("state", "open")
+        .field("text", "");
+    sink.push_event(gst::event::CustomUpstream::new(state.build()));
+    page.hears(r#""state":"open""#);
+    page.send("data_0", "FA;");
+    page.send("data_0", "FB;");
+    out.wait_command("FB;");
+    bench.pipeline.set_state(gst::State::Ready).unwrap();
+    bench.pipeline.set_state(gst::State::Playing).unwrap();
+    let page = controller(&bench);
+    page.hears(r#""state":"none""#);
+    page.send("data_0", "FC;");
+    out.wait_command("FC;");
+    assert_eq!(out.commands.get(|all| all.last().unwrap().0), 1);
+}
+
+#[test]
 fn a_profile_that_cannot_be_read_is_a_warning() {
     let bench = bench("");
     let source = port(&bench).static_pad("src").unwrap();
