@@ -573,6 +573,20 @@ fn a_pipeline_that_pauses_or_ends_leaves_the_instrument_safe() {
     ending.wait_eos();
 }
 
+#[test]
+fn a_pad_that_is_released_leaves_its_instrument_safe() {
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let page = controller(&bench);
+    page.send("data_0", "TX;");
+    out.wait_command("TX;");
+    let pad = bench.element.static_pad("data_src_0").unwrap();
+    bench.element.release_request_pad(&pad);
+    assert_eq!(out.wait_safe(), "its pad was released");
+    page.send("data_0", "TX;");
+    page.hears("nothing at the bench takes commands");
+}
+
 // ---- Commands --------------------------------------------------------------------------
 
 #[test]
