@@ -15,6 +15,7 @@ import { connect as netConnect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { kill, launch } from '../tests/browser/harness/browsers.mjs';
 import { FILE_URL, Page } from '../tests/browser/harness/page.mjs';
 import { PLUGIN_DIRECTORY } from '../tests/browser/harness/settings.mjs';
@@ -221,13 +222,14 @@ const WAYS = {
   websockify: async ({ tty }) => {
     const [tcp, web] = [await freePort(), await freePort()];
     const socat = new Program('socat', [`TCP-LISTEN:${tcp},bind=127.0.0.1,reuseaddr,nodelay`, `FILE:${tty},rawer`]);
-    const proxy = new Program('websockify', [`127.0.0.1:${web}`, `127.0.0.1:${tcp}`]);
+    // The page comes from there, too: browsers keep pages from elsewhere away from local ports.
+    const proxy = new Program('websockify', ['--web', fileURLToPath(new URL('lib/websocket', import.meta.url)), `127.0.0.1:${web}`, `127.0.0.1:${tcp}`]);
     await listens(web);
     return {
       open: async (browser) => {
         const page = new Page(await browser.newPage());
         await page.tab.evaluateOnNewDocument(watch);
-        await page.tab.goto('data:text/html,<title>websockify</title>');
+        await page.tab.goto(`http://127.0.0.1:${web}/`);
         await page.tab.evaluate(() => /** @type {any} */ (window).setClock());
         await page.tab.evaluate(overWebSocket, `ws://127.0.0.1:${web}/`);
         return page;
