@@ -6,93 +6,13 @@ mod common;
 
 use std::net::UdpSocket;
 
-use common::{ALL, Bench, Viewer, wait_until};
+use common::visitor::{Visitor, code, make_code};
+use common::{ALL, Bench, wait_until};
 use gst::prelude::*;
-use gst_webrtc::WebRTCDataChannel;
-use gstperiscope::signaling::code::{Code, Secret, code_ufrag};
-use gstperiscope::signaling::fingerprint::Fingerprint;
+use gstperiscope::signaling::code::{Code, Secret};
 
 const PICTURE: &str = "periscope name=p http=false console=off port=0 \
      videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! p.";
-
-fn code(bench: &Bench) -> Code {
-    let text: String = bench.element.property("code");
-    Code::read(&text).unwrap()
-}
-
-fn make_code(bench: &Bench, rights: &str, once: bool, seconds: u32) -> Code {
-    let text: String = bench
-        .element
-        .emit_by_name("make-code", &[&rights, &once, &seconds]);
-    Code::read(&text).unwrap()
-}
-
-fn line<'a>(sdp: &'a str, start: &str) -> &'a str {
-    sdp.lines()
-        .find_map(|line| line.strip_prefix(start))
-        .unwrap()
-}
-
-/// Somebody who has a code and lets nothing be carried.
-struct Visitor {
-    viewer: Viewer,
-    control: WebRTCDataChannel,
-}
-
-impl Visitor {
-    /// Comes with a code, and announces its own certificate or the one that is given.
-    fn come(code: &Code, announced: Option<[u8; 32]>) -> Self {
-        let viewer = Viewer::new(ALL);
-        let negotiated = gst::Structure::builder("options")
-            .field("negotiated", true)
-            .field("id", 0)
-            .build();
-        let control = viewer.open_channel("periscope", negotiated);
-        let opened = control.clone();
-        control.connect_on_open(move |_| {
-            let hello = r#"{"type":"hello","version":1,"codecs":[]}"#;
-            let _ = opened.send_string_full(Some(hello));
-        });
-        let offer = viewer.offer(&[]);
-        let own: Fingerprint = line(&offer, "a=fingerprint:").parse().unwrap();
-        let own: [u8; 32] = own.bytes.try_into().unwrap();
-        let bench = Fingerprint::sha256(&code.fingerprint);
-        let mid = line(&offer, "a=mid:");
-        let ufrag = code_ufrag(&code.secret.id(), &announced.unwrap_or(own));
-        let pwd = code.secret.ice_pwd();
-        let (address, port) = (code.addresses[0], code.port);
-        viewer.take_answer(&format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n\
-             a=group:BUNDLE {mid}\r\n\
-             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
-             a=mid:{mid}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\n\
-             a=fingerprint:{bench}\r\na=setup:passive\r\na=sctp-port:5000\r\n\
-             a=max-message-size:65536\r\n\
-             a=candidate:1 1 UDP 2130706431 {address} {port} typ host\r\n\
-             a=end-of-candidates\r\n"
-        ));
-        Self { viewer, control }
-    }
-
-    /// Waits for what the bench says in the control channel.
-    fn hears(&self, words: &str) -> String {
-        let fits = |(label, bytes): &(String, Vec<u8>)| {
-            let text = String::from_utf8_lossy(bytes);
-            (label == "periscope" && text.contains(words)).then(|| text.into_owned())
-        };
-        self.viewer
-            .messages
-            .wait(words, |all| all.iter().any(|m| fits(m).is_some()));
-        self.viewer
-            .messages
-            .get(|all| all.iter().find_map(fits))
-            .unwrap()
-    }
-
-    fn has_heard_nothing(&self) -> bool {
-        self.viewer.messages.get(Vec::is_empty) && self.viewer.packets.get(Vec::is_empty)
-    }
-}
 
 /// How many datagrams the port has turned away for a reason.
 fn turned_away(bench: &Bench, reason: &str) -> u64 {
@@ -198,22 +118,13 @@ fn a_code_for_viewing_sends_nothing_to_the_bench() {
     ));
     let out = bench.pipeline.by_name("out").unwrap();
     let received = common::count(&out.static_pad("sink").unwrap());
-    let say = |visitor: &Visitor, text: &str| {
-        let channels = &visitor.viewer.channels;
-        channels.wait("the channel", |all| !all.is_empty());
-        let channel = channels.get(|all| all[0].clone());
-        wait_until("an open channel", || {
-            channel.ready_state() == gst_webrtc::WebRTCDataChannelState::Open
-        });
-        channel.send_string_full(Some(text)).unwrap();
-    };
     let viewer = Visitor::come(&code(&bench), None);
     viewer.hears("welcome");
-    say(&viewer, "OUTP ON");
+    viewer.send("data_0", "OUTP ON");
     viewer.hears("your code is for watching");
     let controller = Visitor::come(&make_code(&bench, "control", false, 0), None);
     controller.hears("welcome");
-    say(&controller, "OUTP OFF");
+    controller.send("data_0", "OUTP OFF");
     received.wait("the command of who may", |n| *n == 1);
 }
 

@@ -8,6 +8,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod visitor;
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -119,6 +121,15 @@ impl Bench {
         self.messages
             .wait(what, |all| all.iter().any(|m| pick(m).is_some()));
         self.messages.get(|all| all.iter().find_map(&pick)).unwrap()
+    }
+
+    /// What `pick` makes of all element messages of this name so far.
+    pub fn messages<R>(&self, name: &str, pick: impl Fn(&gst::StructureRef) -> R) -> Vec<R> {
+        self.messages.get(|all| {
+            let structures = all.iter().filter_map(|message| message.structure());
+            let named = structures.filter(|structure| structure.name() == name);
+            named.map(&pick).collect()
+        })
     }
 
     /// Waits until a peer is in a state; gives the text that came with it.
@@ -270,6 +281,12 @@ pub struct Viewer {
 
 impl Viewer {
     pub fn new(options: ViewerOptions) -> Self {
+        Self::with_certificate(options, None)
+    }
+
+    /// A viewer that shows a certificate of its own; `pem` holds its private key, too.
+    /// Without it all viewers of this process have the same.
+    pub fn with_certificate(options: ViewerOptions, pem: Option<String>) -> Self {
         init();
         let pipeline = gst::Pipeline::new();
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
@@ -277,6 +294,14 @@ impl Viewer {
             .build()
             .unwrap();
         pipeline.add(&webrtcbin).unwrap();
+        if let Some(pem) = pem {
+            let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+            bin.connect_deep_element_added(move |_, _, element| {
+                if element.factory().is_some_and(|f| f.name() == "dtlssrtpdec") {
+                    element.set_property("pem", &pem);
+                }
+            });
+        }
         let ice = webrtcbin.property::<gst::Object>("ice-agent");
         ice.set_property("ice-tcp", false);
         ice.property::<glib::Object>("agent")

@@ -276,7 +276,7 @@ mod tests {
                 "{text}"
             );
         }
-        let long = format!("{:200000}", "{}");
+        let long = " ".repeat(200_000);
         assert_eq!(
             news.hear(&profile(&long)),
             Heard::Trouble(BadProfile::TooLong(200_000))

@@ -11,10 +11,10 @@ use super::{Allow, Data, PadNews, PadSettings};
 use crate::media::input::data_caps;
 use crate::peer::chunks::Payload;
 
-/// Bytes and messages that may wait in one `data_src_%u` pad: what comes then is refused,
-/// because old commands must not reach an instrument late.
+/// Bytes and messages that may wait in one `data_src_%u` pad, 0.4 s of 10,000 commands/s:
+/// what comes then is refused, because old commands must not reach an instrument late.
 const MAX_WAITING_BYTES: u64 = 4 * 1024 * 1024;
-const MAX_WAITING: u64 = 1024;
+const MAX_WAITING: u64 = 4096;
 
 /// A `data_src_%u` pad.
 #[derive(Debug, Clone)]
