@@ -123,7 +123,6 @@ export class InstrumentsRoom implements Sender {
   /** Another bench, perhaps: its numbers are its own. */
   anew(): void {
     this.gaps.begin();
-    this.charts.begin();
   }
 
   // ---- Sender -------------------------------------------------------------------------------------------------
