@@ -20,7 +20,7 @@ async function script() {
     charset: 'utf8',
     // A classic script: modules do not load from file://.
     format: 'iife',
-    target: 'es2020',
+    target: 'es2021',
     legalComments: 'none',
     define: { PERISCOPE_VERSION: JSON.stringify(JSON.parse(read('package.json')).version) },
   });

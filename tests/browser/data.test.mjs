@@ -73,6 +73,7 @@ inEachBrowser((scenario) => {
       const text = await page.logged(/200,000 characters/);
       assert.equal(text.slice(0, 4_000), ruler(4_000));
       await end();
+      await p.ended();
     }));
 
   scenario('a message of more than 1 MiB from the page gets a sentence', async ({ bench, open }) => {
@@ -92,6 +93,7 @@ inEachBrowser((scenario) => {
       assert.match(await p.says('error'), /data_0: a message of 1048577 bytes was not sent/);
       await page.state('connected');
       await end();
+      await p.ended();
     }));
 
   scenario('each instrument has its own channel', async ({ bench, open }) => {

@@ -77,6 +77,7 @@ inEachBrowser((scenario) => {
       }
       assert.equal(await page.tab.$eval('#lost', (line) => line.textContent), '0');
       await end();
+      await p.ended();
     }));
 
   scenario('numbers are found in lines, and their curve and extremes are shown', async ({ bench, open }) => {
@@ -152,6 +153,7 @@ inEachBrowser((scenario) => {
       await page.tab.$eval('#log', (log) => (log.scrollTop = 0));
       await page.logged(/^n=0000000/);
       await end();
+      await p.ended();
     }));
 
   scenario('a button of one’s own sends its command, escapes and all', async ({ bench, open }) => {

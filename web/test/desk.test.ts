@@ -98,7 +98,10 @@ test('the box offers what a person can do', () => {
 });
 
 test('the time that is left to answer is counted', () => {
-  const sentence = (about: Partial<Arbitration>): string => arbiter.view(situation(about), 3_000).sentence;
+  const sentence = (about: Partial<Arbitration>): string => {
+    const { sentence, countdown } = arbiter.view(situation(about), 3_000);
+    return `${sentence} ${countdown}`;
+  };
   assert.match(sentence({ holder: 7, you: 'holder', waiting: [5] }), /Viewer 5 asks for it\. .* in 7 s/);
   assert.match(sentence({ holder: 3, you: 'waiting', waiting: [7] }), /asked viewer 3 .* in 7 s/);
   assert.doesNotMatch(sentence({ holder: 3, you: 'waiting', waiting: [7], timeout: -1 }), /\d s/);

@@ -26,7 +26,23 @@ test('memory is bounded, the recent past is whole, and peaks of long ago remain'
   for (let i = 1; i < made.length; i++) assert.ok(made.times[i]! >= made.times[i - 1]!);
 });
 
-test('a clock that was set back does not put the history out of order', () => {
+test('other series take memory from a long one, not its peaks', () => {
+  const made = series(100_000, (n) => (n === 50_000 ? 99 : 0));
+  made.shrinkTo(5_000);
+  assert.ok(made.length < 5_000 && made.times.length <= 5_000);
+  assert.equal(made.summary(0, 100_000)?.max, 99);
+  for (let n = 0; n < 10_000; n++) made.add(100_000 + n, n);
+  assert.ok(made.times.length <= 5_000);
+  assert.equal(made.values[made.length - 1], 9_999);
+});
+
+test('a clock that was set far back begins a new history', () => {
+  const made = new Series();
+  for (const time of [1_000, 1_001, 5, 6]) made.add(time, time);
+  assert.deepEqual([...made.times.slice(0, made.length)], [5, 6]);
+});
+
+test('what comes late does not put the history out of order', () => {
   const made = new Series();
   for (const time of [10, 11, 5, 6, 12]) made.add(time, time);
   assert.deepEqual([...made.times.slice(0, made.length)], [10, 11, 11, 11, 12]);

@@ -185,6 +185,11 @@ export class Bench {
     // takes the signal for a second one.
     await Promise.race([this.stdout.line(/handling interrupt/), this.#exit]).catch(() => {});
     this.#input.destroy();
+    await this.ended();
+  }
+
+  /** Waits until the bench has ended, by itself if all its sources have. Fails if it does not end well, or complained. */
+  async ended() {
     const stuck = setTimeout(() => this.#process.kill('SIGKILL'), LIMIT);
     const [code, signal] = await this.#exit;
     clearTimeout(stuck);

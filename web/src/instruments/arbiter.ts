@@ -26,6 +26,8 @@ export function obstacle({ arbitration, rights }: Situation): string | null {
 export interface View {
   state: 'none' | 'waiting' | 'holder' | 'other';
   sentence: string;
+  /** How long it stays so: changes each second, and is not read out. */
+  countdown: string;
   canTake: boolean;
   canRelease: boolean;
   /** Who asks for what this page has, the first one first. */
@@ -35,27 +37,27 @@ export interface View {
 /** `asked`: how long this page, or the first who asks, has been waiting, in milliseconds. */
 export function view({ arbitration, rights }: Situation, asked: number): View {
   const mayTake = rights === 'control';
-  if (arbitration === null) return { state: 'none', sentence: '', canTake: false, canRelease: false, asking: [] };
+  if (arbitration === null) return { state: 'none', sentence: '', countdown: '', canTake: false, canRelease: false, asking: [] };
   const { holder, you, waiting, timeout } = arbitration;
   const seconds = timeout < 0 ? null : Math.max(0, Math.ceil((timeout - asked) / 1000));
   switch (you) {
     case 'holder': {
       const first = waiting[0];
-      const until = seconds === null ? '' : ` Without an answer it gets control in ${seconds} s.`;
-      const sentence = first === undefined ? 'You have control.' : `You have control. Viewer ${first} asks for it.${until}`;
-      return { state: 'holder', sentence, canTake: false, canRelease: true, asking: waiting };
+      const sentence = first === undefined ? 'You have control.' : `You have control. Viewer ${first} asks for it.`;
+      const countdown = first === undefined || seconds === null ? '' : `Without an answer it gets control in ${seconds} s.`;
+      return { state: 'holder', sentence, countdown, canTake: false, canRelease: true, asking: waiting };
     }
     case 'waiting': {
       const who = holder === null ? 'the bench' : `viewer ${holder}`;
-      const until = seconds === null ? '' : ` At the latest you get it in ${seconds} s.`;
-      return { state: 'waiting', sentence: `You have asked ${who} for control.${until}`, canTake: false, canRelease: true, asking: [] };
+      const countdown = seconds === null ? '' : `At the latest you get it in ${seconds} s.`;
+      return { state: 'waiting', sentence: `You have asked ${who} for control.`, countdown, canTake: false, canRelease: true, asking: [] };
     }
     default:
       if (holder === null) {
         const how = mayTake ? 'Nobody has control. A command takes it.' : 'Nobody has control. You may watch.';
-        return { state: 'none', sentence: how, canTake: mayTake, canRelease: false, asking: [] };
+        return { state: 'none', sentence: how, countdown: '', canTake: mayTake, canRelease: false, asking: [] };
       }
-      return { state: 'other', sentence: `Viewer ${holder} has control.`, canTake: mayTake, canRelease: false, asking: [] };
+      return { state: 'other', sentence: `Viewer ${holder} has control.`, countdown: '', canTake: mayTake, canRelease: false, asking: [] };
   }
 }
 

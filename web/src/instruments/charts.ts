@@ -13,11 +13,12 @@ const FASTEST = 50;
 const SLOWEST = 1_000;
 const PIXELS = 600;
 const NUMBERS_EVERY = 250;
+/** In seconds. */
+const LATE = 60;
 
 interface Row {
   reading: Reading;
   box: HTMLInputElement;
-  swatch: HTMLElement;
   cells: HTMLElement[];
 }
 
@@ -56,14 +57,10 @@ export class Charts {
 
   /** Something was measured. `time`: of the newest message, in seconds. */
   changed(time: number): void {
-    this.edge = { time: Math.max(time, this.edge.time), at: performance.now() };
+    // A clock that was set back is followed; a message that comes late is not.
+    const isLate = time < this.edge.time && time > this.edge.time - LATE;
+    this.edge = { time: isLate ? this.edge.time : time, at: performance.now() };
     this.schedule();
-  }
-
-  /** Other readings than before, or a clock that was set: everything anew. */
-  begin(): void {
-    this.edge = { time: 0, at: 0 };
-    this.redraw();
   }
 
   private redraw(): void {
@@ -147,13 +144,14 @@ export class Charts {
       this.wishes.set(reading.key, box.checked);
       this.redraw();
     };
-    const swatch = make('span', `swatch curve-${colour + 1}`);
+    const swatch = make('span', 'swatch');
+    swatch.style.background = `var(--curve-${colour + 1})`;
     label.append(box, swatch, make('span', 'name', manyLabels ? `${reading.label}: ${reading.title}` : reading.title));
     if (reading.unit !== '') label.append(' ', make('span', 'unit', reading.unit));
     head.append(label);
     const cells = ['last', 'min', 'max', 'mean'].map((name) => make('td', name));
     tr.append(head, ...cells);
-    return { reading, box, swatch, cells };
+    return { reading, box, cells };
   }
 
   private choose(): void {

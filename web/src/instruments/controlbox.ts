@@ -77,7 +77,9 @@ export class ControlBox {
   private paint(): void {
     const view = arbiter.view(this.situation, performance.now() - this.askedAt);
     const text = this.refusal === null ? view.sentence : `${this.refusal.text} ${view.sentence}`;
-    if (this.sentence.textContent !== text) this.sentence.textContent = text;
+    const [words, countdown] = [...this.sentence.children] as [HTMLElement, HTMLElement];
+    if (words.textContent !== text) words.textContent = text;
+    countdown.textContent = view.countdown === '' ? '' : ` ${view.countdown}`;
     const state = this.refusal === null ? view.state : 'refused';
     this.sentence.dataset['state'] = state;
     this.box.dataset['state'] = view.state;

@@ -5,6 +5,7 @@
 import { make } from '../dom';
 import { payloadOf, shown } from './commands';
 import { readEntry } from './entry';
+import { frame } from './frame';
 import { makeHold } from './hold';
 import type { Widget } from './profile';
 import { written } from './quantities';
@@ -22,14 +23,6 @@ export interface Handle {
 export interface Line {
   label: string;
   sender: Sender;
-}
-
-function frame(widget: Widget, quantity: string | null = null): HTMLElement {
-  const box = make('div', `widget ${widget.widget}`);
-  box.dataset['widget'] = widget.widget;
-  box.dataset['title'] = widget.title;
-  if (quantity !== null) box.dataset['quantity'] = quantity;
-  return box;
 }
 
 function sent({ label, sender }: Line, command: Parameters<typeof payloadOf>[0], value: number | null = null): boolean {
@@ -77,7 +70,7 @@ export function hold(widget: Extract<Widget, { widget: 'hold' }>, line: Line): H
 }
 
 export function entry(widget: Extract<Widget, { widget: 'entry' }>, line: Line, reading: Reading | null): Handle {
-  const box = frame(widget, widget.quantity);
+  const box = frame(widget, widget.quantity ?? undefined);
   const form = make('form');
   const label = make('label');
   const field = make('input');
@@ -114,7 +107,7 @@ export function entry(widget: Extract<Widget, { widget: 'entry' }>, line: Line, 
 }
 
 export function select(widget: Extract<Widget, { widget: 'select' }>, line: Line, reading: Reading | null): Handle {
-  const box = frame(widget, widget.quantity);
+  const box = frame(widget, widget.quantity ?? undefined);
   const label = make('label');
   const choice = make('select');
   choice.append(new Option('–', ''), ...widget.options.map(({ title }, index) => new Option(title, String(index))));

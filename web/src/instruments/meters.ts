@@ -3,6 +3,7 @@
  */
 
 import { make } from '../dom';
+import { frame } from './frame';
 import { COLOURS, Plot } from './plot';
 import type { Widget } from './profile';
 import { written } from './quantities';
@@ -21,14 +22,6 @@ const CURVE_EVERY = 250;
 export function textOf({ value, digits }: Reading): string {
   if (value === null) return '–';
   return value.word ?? (value.number === null ? value.raw : written(value.number, digits));
-}
-
-function frame(widget: Widget, quantity: string): HTMLElement {
-  const box = make('div', `widget ${widget.widget}`);
-  box.dataset['widget'] = widget.widget;
-  box.dataset['title'] = widget.title;
-  box.dataset['quantity'] = quantity;
-  return box;
 }
 
 function setText(node: HTMLElement, text: string): void {

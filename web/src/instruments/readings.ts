@@ -29,6 +29,8 @@ type Named = Pick<Quantity, 'name' | 'title' | 'unit' | 'digits' | 'curve'>;
 
 /** As many quantities as a profile may have. More are no measurement but noise that looks like numbers. */
 const MOST_READINGS = 128;
+/** Of all histories together: 128 MiB. */
+const MOST_POINTS_IN_ALL = 8 * 1024 * 1024;
 const MICROSECONDS = 1e6;
 
 const decoder = new TextDecoder();
@@ -99,6 +101,7 @@ export class Readings {
     if (this.all.size >= MOST_READINGS) return null;
     const made: Reading = { key: key(label, name), label, name, title, unit, digits, isWord, isCurve: curve, value: null, series: new Series() };
     this.all.set(made.key, made);
+    for (const { series } of this.all.values()) series.shrinkTo(Math.floor(MOST_POINTS_IN_ALL / this.all.size));
     this.version++;
     return made;
   }

@@ -50,6 +50,8 @@ export class InstrumentsRoom implements Sender {
   /** The profile of each label as the bench sent it: by its text one sees whether it is another one. */
   private readonly profiles = new Map<string, string>();
   private readonly labels = new Set<string>();
+  /** Where a person wants to send; empty while nobody chose. */
+  private target = '';
   /** Up to which message numbers have been looked for. */
   private readTo = 0;
   private isScheduled = false;
@@ -68,7 +70,10 @@ export class InstrumentsRoom implements Sender {
       this.field.value = command;
       this.field.setSelectionRange(command.length, command.length);
     };
-    this.select.onchange = () => this.macros.enable();
+    this.select.onchange = () => {
+      this.target = this.select.value;
+      this.macros.enable();
+    };
     element('export').onclick = () => void this.save('export', 'csv', 'text/csv;charset=utf-8', CSV_HEADER, csvLine);
     element('log-export').onclick = () =>
       void this.save('log-export', 'txt', 'text/plain;charset=utf-8', '', (sheet, entry) =>
@@ -118,7 +123,6 @@ export class InstrumentsRoom implements Sender {
   /** Another bench, perhaps: its numbers are its own. */
   anew(): void {
     this.gaps.begin();
-    this.charts.begin();
   }
 
   // ---- Sender -------------------------------------------------------------------------------------------------
@@ -157,11 +161,12 @@ export class InstrumentsRoom implements Sender {
   }
 
   private showChannels(labels: string[]): void {
-    const chosen = this.select.value;
     const present = [...this.select.options].map((option) => option.value);
-    if (labels.join('\n') !== present.join('\n')) {
-      this.select.replaceChildren(...labels.map((label) => new Option(label, label, false, label === chosen)));
-    }
+    if (labels.join('\n') !== present.join('\n')) this.select.replaceChildren(...labels.map((label) => new Option(label)));
+    // Unless a person chose, the first one that takes commands.
+    const states = this.connection?.desk.states;
+    const chosen = labels.includes(this.target) ? this.target : (labels.find((label) => states?.get(label)?.sends === true) ?? labels[0]);
+    if (chosen !== undefined && this.select.value !== chosen) this.select.value = chosen;
     this.selectLabel.hidden = labels.length < 2;
   }
 

@@ -7,6 +7,8 @@
 /** More than an hour at 100 a second. */
 export const MOST_POINTS = 400_000;
 const FIRST = 1_024;
+/** In seconds: a clock that runs back so far was set, or is another bench's. */
+const SET_BACK = 60;
 
 export interface Summary {
   count: number;
@@ -21,11 +23,12 @@ export class Series {
   values = new Float64Array(FIRST);
   length = 0;
 
-  constructor(private readonly limit = MOST_POINTS) {}
+  constructor(private limit = MOST_POINTS) {}
 
-  /** `time` in seconds. A time that runs backwards (a clock was set, a message came late) is put down to the last one. */
+  /** `time` in seconds. What comes late is put down to the last time; when the clock was set back, history begins anew. */
   add(time: number, value: number): void {
-    if (this.length === this.times.length) this.makeRoom();
+    if (this.length > 0 && time < this.times[this.length - 1]! - SET_BACK) this.length = 0;
+    if (this.length === this.times.length || this.length >= this.limit) this.makeRoom();
     const last = this.length === 0 ? -Infinity : this.times[this.length - 1]!;
     this.times[this.length] = Math.max(time, last);
     this.values[this.length++] = value;
@@ -64,12 +67,22 @@ export class Series {
     this.length = 0;
   }
 
+  /** Others need memory, too. */
+  shrinkTo(limit: number): void {
+    this.limit = Math.max(FIRST, Math.min(this.limit, limit));
+    while (this.length >= this.limit) this.thin();
+    if (this.times.length > this.limit) this.resize(this.limit);
+  }
+
   private makeRoom(): void {
     if (this.length >= this.limit) return this.thin();
-    const size = Math.min(this.limit, this.length * 2);
+    this.resize(Math.min(this.limit, this.length * 2));
+  }
+
+  private resize(size: number): void {
     const [times, values] = [new Float64Array(size), new Float64Array(size)];
-    times.set(this.times);
-    values.set(this.values);
+    times.set(this.times.subarray(0, this.length));
+    values.set(this.values.subarray(0, this.length));
     [this.times, this.values] = [times, values];
   }
 

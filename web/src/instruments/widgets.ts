@@ -59,10 +59,10 @@ export class Widgets {
   }
 
   private build(label: string, profile: Profile): Panel {
-    const box = make('section', 'panel');
-    box.setAttribute('aria-label', profile.title);
+    const box = make('details', 'panel');
+    box.open = true;
     box.dataset['label'] = label;
-    const head = make('h3', '', profile.title);
+    const head = make('summary', '', profile.title);
     if (profile.about !== '') head.title = profile.about;
     const reason = make('p', 'reason');
     const panel: Panel = { profile, element: box, reason, meters: [], handles: [] };
@@ -74,7 +74,12 @@ export class Widgets {
       if (meter !== null) panel.meters.push(meter);
       if (handle !== null) panel.handles.push(handle);
       const made = meter ?? handle;
-      if (made !== null) grid.append(made.element);
+      if (made === null) continue;
+      // Buttons one after the other stand side by side.
+      const last = grid.lastElementChild;
+      if (widget.widget !== 'button') grid.append(made.element);
+      else if (last?.className === 'run') last.append(made.element);
+      else grid.append(runOf(made.element));
     }
     box.append(head, reason, grid);
     return panel;
@@ -107,4 +112,10 @@ export class Widgets {
         return null;
     }
   }
+}
+
+function runOf(first: HTMLElement): HTMLElement {
+  const run = make('div', 'run');
+  run.append(first);
+  return run;
 }
