@@ -19,12 +19,12 @@ mod profile;
 mod simulator;
 
 mod common {
-    pub(crate) mod instrument;
+    pub(crate) mod profiled_instrument;
 }
 
 use std::time::Duration;
 
-use common::instrument::{Bench, Value};
+use common::profiled_instrument::{Bench, Value};
 use profile::{Profile, Widget};
 use simulator::instruments::NAMES;
 

@@ -149,11 +149,7 @@ impl Simulator {
         if self.plug_at.is_some_and(|time| time <= now) {
             self.plug()?;
         }
-        let is_open = self.port.is_open();
-        if is_open != self.is_open {
-            self.is_open = is_open;
-            self.event(if is_open { "open" } else { "closed" });
-        }
+        self.look();
         let waits = self.instrument.is_patient() && (!self.is_open || self.wire.is_full());
         if !waits && self.instrument.wake().is_some_and(|time| time <= now) {
             let mut out = Vec::new();
@@ -165,6 +161,15 @@ impl Simulator {
             self.wire.clear();
         }
         Ok(())
+    }
+
+    /// Whether somebody has the port open now.
+    fn look(&mut self) {
+        let is_open = self.port.is_open();
+        if is_open != self.is_open {
+            self.is_open = is_open;
+            self.event(if is_open { "open" } else { "closed" });
+        }
     }
 
     /// How long nothing is due.
@@ -184,6 +189,10 @@ impl Simulator {
         let now = now();
         let count = self.port.read(buffer);
         if count > 0 {
+            // Told before what it leads to.
+            if !self.is_open {
+                self.look();
+            }
             self.hear(&buffer[..count], now);
         }
         if !self.is_open {
