@@ -1,16 +1,17 @@
 //! Periscope: shows any GStreamer pipeline in browsers on the LAN, with no server in
 //! between.
 //!
-//! The plugin `periscope` has one element, [`periscope::Periscope`]: `… ! periscope`
+//! The plugin's main element is [`periscope::Periscope`]: `… ! periscope`
 //! serves a page on the LAN, and whoever opens it sees and hears the pipeline. Where
 //! nothing may be served, a person carries a text across by copy and paste.
 //!
 //! | room | what is in there |
 //! |---|---|
-//! | [`periscope`] | the element: properties, signals, pads, states |
+//! | [`periscope`] | the element `periscope`: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
 //! | `arbitration` | who controls the instruments, and what happens when that one is gone |
+//! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificate and codes, kept on disk |
@@ -31,10 +32,11 @@
 //! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
 //! watches who controls and alone makes instruments safe, one reads the UDP port, one looks
 //! after the addresses of this host; the console has one while it reads, the page server
-//! two, mDNS one. All end before the element is READY again.
+//! two, mDNS one. A serial port has one thread, each element on it one that tells the bus,
+//! and a port with a safe string a process. All end before the element is READY again.
 //!
-//! Pure logic (SDP text, pastes, chunks, batches, arbitration, key-frame requests) knows no socket, thread or
-//! GStreamer, and takes time as an argument.
+//! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
+//! requests) knows no socket, thread or GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 

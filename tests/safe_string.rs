@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::tty::{Instrument, Line};
+use common::tty::{Instrument, Line, open_tty};
 use common::{Watched, plugin_folder, wait_until};
 use gst::prelude::*;
 
@@ -184,6 +184,19 @@ fn an_instrument_that_was_unplugged_while_it_was_worked_is_made_safe_when_it_is_
         all.iter()
             .any(|structure| structure.name() == "instrument-safe")
     });
+}
+
+#[test]
+fn a_device_that_takes_nothing_does_not_hold_up_the_end_for_long() {
+    let instrument = Instrument::new();
+    let line = sink(&instrument, "");
+    let tty = open_tty(&instrument.path());
+    rustix::termios::tcflow(&tty, rustix::termios::Action::OOff).unwrap();
+    line.send("TX;", 1);
+    line.make_safe(0);
+    let begin = Instant::now();
+    line.pipeline.set_state(gst::State::Null).unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -1,292 +1,268 @@
-//! A simulated instrument without a port, spoken to as a profile says, and the quantities
-//! found in its messages as the page finds them.
+//! An instrument on a real tty, and pipelines that talk to it.
 
-use std::time::Duration;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use crate::profile::{
-    Check, Form, Framing, Mode, Number, Profile, Quantity, Rule, Sending, Widget,
-};
-use crate::simulator::instruments::{Counting, Instrument, by_name};
+use gst::prelude::*;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pty::OpenptFlags;
 
-/// When the instrument is switched on.
-const START: Duration = Duration::from_secs(1_700_000_000);
+use super::{LIMIT, Watched, init};
 
-/// As long an answer may take.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// What a quantity is at the moment.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Value {
-    Number(f64),
-    Word(String),
-    /// Something for which the profile has no word.
-    Unknown(String),
+/// A pseudo-terminal under a name that stays the same when it is plugged in again.
+pub struct Instrument {
+    directory: tempfile::TempDir,
+    plugged: Option<Plugged>,
+    /// All that came since it was plugged in.
+    heard: Vec<u8>,
 }
 
-/// An instrument and its profile.
-pub(crate) struct Bench<'a> {
-    profile: &'a Profile,
-    instrument: Box<dyn Instrument>,
-    now: Duration,
-    complaint: Option<String>,
+struct Plugged {
+    master: File,
+    /// Keeps it alive while nobody else has it open.
+    _slave: OwnedFd,
 }
 
-impl<'a> Bench<'a> {
-    pub(crate) fn new(profile: &'a Profile) -> Self {
-        let counting = Counting {
-            count: 1,
-            rate: 1.0,
-            length: 0,
+impl Instrument {
+    pub fn new() -> Self {
+        let mut instrument = Self {
+            directory: tempfile::tempdir().unwrap(),
+            plugged: None,
+            heard: Vec::new(),
         };
+        instrument.plug();
+        instrument
+    }
+
+    /// The path of the tty.
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("instrument")
+    }
+
+    pub fn plug(&mut self) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let slave = open_tty(Path::new(name.to_str().unwrap()));
+        std::os::unix::fs::symlink(name.to_str().unwrap(), self.path()).unwrap();
+        self.heard.clear();
+        self.plugged = Some(Plugged {
+            master: master.into(),
+            _slave: slave.into(),
+        });
+    }
+
+    pub fn unplug(&mut self) {
+        std::fs::remove_file(self.path()).unwrap();
+        self.plugged = None;
+    }
+
+    pub fn say(&self, bytes: &[u8]) {
+        let mut master = &self.plugged.as_ref().unwrap().master;
+        master.write_all(bytes).unwrap();
+    }
+
+    /// A second handle to what is written to the pipeline.
+    pub fn voice(&self) -> File {
+        self.plugged.as_ref().unwrap().master.try_clone().unwrap()
+    }
+
+    /// Waits until what came ends with this; gives all that came since it was plugged in.
+    pub fn hears(&mut self, end: &str) -> String {
+        let master = &self.plugged.as_ref().unwrap().master;
+        let ends = |heard: &[u8]| heard.ends_with(end.as_bytes());
+        let came = read_until(master, &mut self.heard, ends);
+        assert!(came, "waited for {end:?}, heard {:?}", self.text());
+        self.text()
+    }
+
+    /// All that came until now.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.heard).into_owned()
+    }
+
+    /// What came, with all that comes until the line is silent because nobody is left.
+    pub fn heard_until_closed(&mut self) -> String {
+        let Plugged { mut master, _slave } = self.plugged.take().unwrap();
+        drop(_slave);
+        // Fails when the last one has closed the tty.
+        let _ = master.read_to_end(&mut self.heard);
+        self.text()
+    }
+}
+
+/// Opens a tty as a program does that knows nothing else.
+pub fn open_tty(path: &Path) -> File {
+    let mut options = File::options();
+    let tty = options.read(true).write(true).open(path).unwrap();
+    let mut settings = rustix::termios::tcgetattr(&tty).unwrap();
+    settings.make_raw();
+    rustix::termios::tcsetattr(&tty, rustix::termios::OptionalActions::Now, &settings).unwrap();
+    tty
+}
+
+/// Reads until what was read is as wanted; false if that takes too long.
+pub fn read_until(mut file: &File, all: &mut Vec<u8>, wanted: impl Fn(&[u8]) -> bool) -> bool {
+    let begin = Instant::now();
+    let mut buffer = [0; 4096];
+    while !wanted(all) {
+        let mut fds = [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::IN)];
+        let second = Timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        rustix::event::poll(&mut fds, Some(&second)).unwrap();
+        if fds[0].revents().contains(PollFlags::IN) {
+            let count = file.read(&mut buffer).unwrap();
+            all.extend_from_slice(&buffer[..count]);
+        } else if begin.elapsed() > LIMIT {
+            return false;
+        }
+    }
+    true
+}
+
+/// A pipeline with an appsink `out`, an appsrc `in`, or both.
+pub struct Line {
+    pub pipeline: gst::Pipeline,
+    pub buffers: Watched<Vec<gst::Buffer>>,
+    pub messages: Watched<Vec<gst::Message>>,
+}
+
+impl Line {
+    pub fn start(description: &str) -> Self {
+        let line = Self::prepare(description);
+        line.pipeline.set_state(gst::State::Playing).unwrap();
+        line
+    }
+
+    pub fn prepare(description: &str) -> Self {
+        init();
+        let pipeline = gst::parse::launch(description).unwrap();
+        let pipeline = pipeline.downcast::<gst::Pipeline>().unwrap();
+        let buffers = Watched::<Vec<gst::Buffer>>::default();
+        if let Some(out) = pipeline.by_name("out") {
+            let kept = buffers.clone();
+            let out = out.downcast::<gst_app::AppSink>().unwrap();
+            out.set_property("sync", false);
+            out.set_callbacks(
+                gst_app::AppSinkCallbacks::builder()
+                    .new_sample(move |out| {
+                        let sample = out.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                        kept.update(|all| all.push(sample.buffer_owned().unwrap()));
+                        Ok(gst::FlowSuccess::Ok)
+                    })
+                    .build(),
+            );
+        }
+        let messages = Watched::<Vec<gst::Message>>::default();
+        let kept = messages.clone();
+        pipeline.bus().unwrap().set_sync_handler(move |_, message| {
+            kept.update(|all| all.push(message.clone()));
+            gst::BusSyncReply::Drop
+        });
         Self {
-            profile,
-            instrument: by_name(&profile.name, START, 1, counting).expect("an instrument"),
-            now: START,
-            complaint: None,
+            pipeline,
+            buffers,
+            messages,
         }
     }
 
-    /// Sends a command; the messages that come in answer.
-    pub(crate) fn send(&mut self, command: &[u8]) -> Vec<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let packed = self.packed(command);
-        self.instrument.receive(&packed, self.now, &mut bytes);
-        bytes.extend(self.bytes_within(PATIENCE));
-        let mut messages = self.messages(&bytes);
-        if self.profile.name == "scpi-multimeter" {
-            messages.retain(|message| message != b"");
+    /// Waits for so many messages of the instrument, and gives them.
+    pub fn receives(&self, count: usize) -> Vec<String> {
+        self.buffers
+            .wait(&format!("{count} messages"), |all| all.len() >= count);
+        self.buffers.get(|all| all.iter().map(text).collect())
+    }
+
+    /// Sends a command, with a number if that is not 0.
+    pub fn send(&self, command: &str, number: u64) {
+        let mut buffer = gst::Buffer::from_mut_slice(command.as_bytes().to_vec());
+        if number > 0 {
+            buffer.get_mut().unwrap().set_offset(number);
         }
-        self.complaint = self.find_complaint(&messages);
-        messages
+        self.appsrc().push_buffer(buffer).unwrap();
     }
 
-    /// Lets time pass; the messages that come meanwhile.
-    pub(crate) fn pass(&mut self, length: Duration) -> Vec<Vec<u8>> {
-        let bytes = self.bytes_within(length);
-        self.messages(&bytes)
+    pub fn appsrc(&self) -> gst_app::AppSrc {
+        let appsrc = self.pipeline.by_name("in").unwrap();
+        appsrc.downcast().unwrap()
     }
 
-    /// What the instrument had against the last command.
-    pub(crate) fn complaint(&mut self) -> Option<String> {
-        self.complaint.take()
+    /// Pushes the event by which a page's end makes the instrument safe.
+    pub fn make_safe(&self, after: u64) {
+        let structure = gst::Structure::builder("instrument-safe")
+            .field("reason", "a test")
+            .field("after", after)
+            .build();
+        let pad = self.appsrc().static_pad("src").unwrap();
+        assert!(pad.push_event(gst::event::CustomDownstreamOob::new(structure)));
     }
 
-    pub(crate) fn transmitting(&self) -> Option<bool> {
-        self.instrument.transmitting()
+    /// Waits for an element message of that name, whose fields have these texts.
+    pub fn posts(&self, name: &str, fields: &[(&str, &str)]) {
+        self.posts_times(1, name, fields);
     }
 
-    /// All that the panel can send, of entries the ends of their range.
-    pub(crate) fn panel_commands(&self) -> Vec<Vec<u8>> {
-        let mut commands: Vec<Vec<u8>> = Vec::new();
-        for widget in &self.profile.panel {
-            match widget {
-                Widget::Button { send, .. } => commands.push(send.as_bytes().into()),
-                Widget::Hold { press, release, .. } => {
-                    commands.extend([press, release].map(|command| command.as_bytes().into()));
-                }
-                Widget::Select { options, .. } => {
-                    commands.extend(options.iter().map(|option| option.send.as_bytes().into()));
-                }
-                Widget::Entry {
-                    send,
-                    scale,
-                    min,
-                    max,
-                    ..
-                } => {
-                    let ends = [min, max].into_iter().flatten();
-                    commands.extend(ends.filter_map(|end| send.render(end * scale)));
-                }
-                Widget::Gauge { .. }
-                | Widget::Number { .. }
-                | Widget::Curve { .. }
-                | Widget::Lamp { .. } => {}
-            }
-        }
-        commands
-    }
-
-    /// What the message says of the quantity.
-    pub(crate) fn value(&self, quantity: &Quantity, message: &[u8]) -> Option<Value> {
-        let (raw, number) = match &quantity.rule {
-            Rule::Text { pattern, form } => {
-                let groups = pattern.regex().captures(message)?;
-                let group = groups.name("value").or_else(|| groups.get(1))?;
-                let raw = String::from_utf8(group.as_bytes().to_vec()).ok()?;
-                let hemisphere = groups.name("hemisphere").map(|group| group.as_bytes());
-                let number = match form {
-                    Form::Number => raw.trim().parse().ok(),
-                    Form::Word => None,
-                    Form::Degrees => degrees(&raw, hemisphere),
-                };
-                (raw, number)
-            }
-            Rule::Bytes { begin, at, number } => {
-                let number = read(
-                    message
-                        .strip_prefix(begin.as_slice())
-                        .and(message.get(usize::from(*at)..))?,
-                    *number,
-                )?;
-                (number.to_string(), Some(number))
-            }
+    pub fn posts_times(&self, times: usize, name: &str, fields: &[(&str, &str)]) {
+        let fits = |message: &&gst::Message| {
+            message.structure().is_some_and(|structure| {
+                structure.name() == name
+                    && fields.iter().all(|(field, value)| {
+                        structure
+                            .get::<String>(*field)
+                            .is_ok_and(|found| found.contains(value))
+                    })
+            })
         };
-        if !quantity.values.is_empty() {
-            let word = quantity.values.iter().find(|(found, _)| *found == raw);
-            return Some(match word {
-                Some((_, word)) => Value::Word(word.clone()),
-                None => Value::Unknown(raw),
+        self.messages
+            .wait(&format!("{name} {fields:?}, {times} times"), |all| {
+                all.iter().filter(fits).count() >= times
             });
-        }
-        Some(match number {
-            Some(number) => Value::Number(number * quantity.scale + quantity.offset),
-            None => Value::Word(raw),
+    }
+
+    /// Waits for a warning with these words.
+    pub fn warns(&self, words: &str) {
+        self.messages.wait(&format!("a warning: {words}"), |all| {
+            all.iter().any(|message| match message.view() {
+                gst::MessageView::Warning(warning) => warning.error().to_string().contains(words),
+                _ => false,
+            })
+        });
+    }
+
+    /// The error by which it did not start.
+    pub fn error(&self) -> String {
+        self.messages.get(|all| {
+            all.iter()
+                .find_map(|message| match message.view() {
+                    gst::MessageView::Error(error) => Some(error.error().to_string()),
+                    _ => None,
+                })
+                .unwrap_or_default()
         })
     }
 
-    fn bytes_within(&mut self, length: Duration) -> Vec<u8> {
-        let end = self.now + length;
-        let mut bytes = Vec::new();
-        while let Some(wake) = self.instrument.wake().filter(|wake| *wake <= end) {
-            self.now = self.now.max(wake);
-            self.instrument.tick(self.now, &mut bytes);
-        }
-        self.now = end;
-        bytes
-    }
-
-    /// With terminator and checksum.
-    fn packed(&self, command: &[u8]) -> Vec<u8> {
-        let Sending {
-            terminator, check, ..
-        } = &self.profile.send;
-        let mut packed = command.to_vec();
-        if *check == Some(Check::Modbus) {
-            packed.extend(crc16(command).to_le_bytes());
-        }
-        packed.extend(terminator.iter().flatten());
-        packed
-    }
-
-    fn messages(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let Framing {
-            mode,
-            delimiter,
-            keep_delimiter,
-            check,
-            ..
-        } = &self.profile.framing;
-        let mut messages: Vec<Vec<u8>> = match mode.unwrap_or(Mode::Line) {
-            Mode::Line => lines(bytes, b"\n", false),
-            Mode::Delimiter => {
-                let delimiter = delimiter.as_deref().expect("a delimiter");
-                lines(bytes, delimiter, keep_delimiter.unwrap_or(true))
-            }
-            // Of an instrument that answers once there is one message.
-            Mode::IdleGap if bytes.is_empty() => Vec::new(),
-            Mode::IdleGap => vec![bytes.to_vec()],
-            mode => panic!("no bundled profile has {mode:?}"),
-        };
-        for message in &mut messages {
-            match check {
-                Some(Check::Modbus) => {
-                    let body = message.len().checked_sub(2).expect("a checksum");
-                    let checksum = message.split_off(body);
-                    assert_eq!(crc16(message).to_le_bytes(), checksum.as_slice());
-                }
-                Some(Check::Nmea) => {
-                    let body = message.len().checked_sub(3).expect("a checksum");
-                    let checksum = message.split_off(body);
-                    let sum = message[1..].iter().fold(0, |sum, byte| sum ^ byte);
-                    assert_eq!(format!("*{sum:02X}").as_bytes(), checksum);
-                }
-                Some(Check::None) | None => {}
-            }
-        }
-        messages
-    }
-
-    /// As each kind of instrument complains.
-    fn find_complaint(&mut self, messages: &[Vec<u8>]) -> Option<String> {
-        let complains = |message: &&Vec<u8>| match self.profile.name.as_str() {
-            "kx3" => message.as_slice() == b"?;",
-            "kenwood-v71" => matches!(message.as_slice(), b"?" | b"N"),
-            "modbus-rtu" => message.get(1).is_some_and(|function| function & 0x80 != 0),
-            _ => false,
-        };
-        if let Some(message) = messages.iter().find(complains) {
-            return Some(message.escape_ascii().to_string());
-        }
-        if self.profile.name != "scpi-multimeter" {
-            return None;
-        }
-        let mut error = Vec::new();
-        self.instrument
-            .receive(b"SYST:ERR?\n", self.now, &mut error);
-        let error = String::from_utf8(error).expect("text");
-        (!error.starts_with("+0,")).then_some(error)
+    /// A number of the property `stats` of an element.
+    pub fn stat(&self, element: &str, name: &str) -> u64 {
+        let element = self.pipeline.by_name(element).unwrap();
+        let stats: gst::Structure = element.property("stats");
+        stats.get(name).unwrap()
     }
 }
 
-fn lines(bytes: &[u8], end: &[u8], keep: bool) -> Vec<Vec<u8>> {
-    let mut messages = Vec::new();
-    let mut rest = bytes;
-    while let Some(at) = rest.windows(end.len()).position(|window| window == end) {
-        let (message, after) = rest.split_at(at + end.len());
-        let message = if keep { message } else { &message[..at] };
-        let message = match end {
-            b"\n" => message.strip_suffix(b"\r").unwrap_or(message),
-            _ => message,
-        };
-        messages.push(message.to_vec());
-        rest = after;
+impl Drop for Line {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
     }
-    assert_eq!(rest, b"", "a message has no end");
-    messages
 }
 
-/// Degrees and minutes: 4807.038 is 48° 7.038′.
-fn degrees(raw: &str, hemisphere: Option<&[u8]>) -> Option<f64> {
-    let number: f64 = raw.parse().ok()?;
-    let degrees = (number / 100.0).trunc();
-    let degrees = degrees + (number - degrees * 100.0) / 60.0;
-    Some(match hemisphere {
-        Some(b"S" | b"W") => -degrees,
-        _ => degrees,
-    })
-}
-
-fn read(bytes: &[u8], number: Number) -> Option<f64> {
-    let two = || bytes.first_chunk::<2>().copied();
-    let four = || bytes.first_chunk::<4>().copied();
-    Some(match number {
-        Number::U8 => (*bytes.first()?).into(),
-        Number::I8 => bytes.first()?.cast_signed().into(),
-        Number::U16Be => u16::from_be_bytes(two()?).into(),
-        Number::U16Le => u16::from_le_bytes(two()?).into(),
-        Number::I16Be => i16::from_be_bytes(two()?).into(),
-        Number::I16Le => i16::from_le_bytes(two()?).into(),
-        Number::U32Be => u32::from_be_bytes(four()?).into(),
-        Number::U32Le => u32::from_le_bytes(four()?).into(),
-        Number::I32Be => i32::from_be_bytes(four()?).into(),
-        Number::I32Le => i32::from_le_bytes(four()?).into(),
-        Number::F32Be => f32::from_be_bytes(four()?).into(),
-        Number::F32Le => f32::from_le_bytes(four()?).into(),
-    })
-}
-
-/// Written apart from the simulator's, so that the two check each other.
-fn crc16(bytes: &[u8]) -> u16 {
-    let mut crc = 0xffff_u16;
-    for byte in bytes {
-        crc ^= u16::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xa001
-            } else {
-                crc >> 1
-            };
-        }
-    }
-    crc
+pub fn text(buffer: &gst::Buffer) -> String {
+    let map = buffer.map_readable().unwrap();
+    String::from_utf8_lossy(&map).into_owned()
 }

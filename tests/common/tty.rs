@@ -81,6 +81,15 @@ impl Instrument {
         self.text()
     }
 
+    /// Waits until this came, whatever comes behind it.
+    pub fn hears_among_others(&mut self, words: &str) -> String {
+        let master = &self.plugged.as_ref().unwrap().master;
+        let among = |heard: &[u8]| String::from_utf8_lossy(heard).contains(words);
+        let came = read_until(master, &mut self.heard, among);
+        assert!(came, "waited for {words:?}, heard {:?}", self.text());
+        self.text()
+    }
+
     /// All that came until now.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.heard).into_owned()
@@ -117,11 +126,12 @@ pub fn read_until(mut file: &File, all: &mut Vec<u8>, wanted: impl Fn(&[u8]) -> 
             tv_nsec: 0,
         };
         rustix::event::poll(&mut fds, Some(&second)).unwrap();
+        if begin.elapsed() > LIMIT {
+            return false;
+        }
         if fds[0].revents().contains(PollFlags::IN) {
             let count = file.read(&mut buffer).unwrap();
             all.extend_from_slice(&buffer[..count]);
-        } else if begin.elapsed() > LIMIT {
-            return false;
         }
     }
     true

@@ -222,3 +222,94 @@ unsafe fn pause_ms(milliseconds: libc::c_int) {
         libc::poll(ptr::null_mut(), 0, milliseconds);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
+    use std::time::Instant;
+
+    use rustix::pty::OpenptFlags;
+
+    use super::*;
+
+    /// Both ends of a pseudo-terminal; the second does not block.
+    fn tty() -> (File, File) {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags).unwrap();
+        let mut settings = rustix::termios::tcgetattr(&slave).unwrap();
+        settings.make_raw();
+        let now = rustix::termios::OptionalActions::Now;
+        rustix::termios::tcsetattr(&slave, now, &settings).unwrap();
+        rustix::io::ioctl_fionbio(&slave, true).unwrap();
+        (master.into(), slave.into())
+    }
+
+    /// What the guardian sees when the process has died; returns when it has ended.
+    fn die(guardian: &Guardian) {
+        rustix::net::shutdown(&guardian.socket, rustix::net::Shutdown::Both).unwrap();
+        // SAFETY: our own child.
+        unsafe { libc::waitpid(guardian.process, ptr::null_mut(), 0) };
+    }
+
+    fn written(mut master: File, slave: File) -> String {
+        drop(slave);
+        let mut all = Vec::new();
+        // Ends with an error, because nobody has the other end.
+        let _ = master.read_to_end(&mut all);
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn it_writes_only_if_the_port_was_armed_last() {
+        for (words, expected) in [
+            (&[][..], ""),
+            (&[true], "RX;"),
+            (&[true, false], ""),
+            (&[true, false, true], "RX;"),
+        ] {
+            let (master, slave) = tty();
+            let guardian = Guardian::start(slave.as_fd(), b"RX;").unwrap();
+            for armed in words {
+                guardian.set_armed(*armed);
+            }
+            die(&guardian);
+            assert_eq!(written(master, slave), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn it_ends_a_message_that_was_cut_off() {
+        let (master, slave) = tty();
+        let mut guardian = Guardian::start(slave.as_fd(), b"RX;").unwrap();
+        guardian.set_armed(true);
+        guardian.set_within(true);
+        die(&guardian);
+        assert_eq!(written(master, slave), "RX;RX;");
+    }
+
+    #[test]
+    fn it_goes_quietly_with_a_port_that_is_closed() {
+        let (master, slave) = tty();
+        let guardian = Guardian::start(slave.as_fd(), b"RX;").unwrap();
+        guardian.set_armed(true);
+        drop(guardian);
+        assert_eq!(written(master, slave), "");
+    }
+
+    #[test]
+    fn it_gives_up_on_a_device_that_takes_nothing() {
+        let (_master, slave) = tty();
+        rustix::termios::tcflow(&slave, rustix::termios::Action::OOff).unwrap();
+        let guardian = Guardian::start(slave.as_fd(), b"RX;").unwrap();
+        guardian.set_armed(true);
+        let begin = Instant::now();
+        die(&guardian);
+        let patience = Duration::from_millis(PATIENCE_MS as u64);
+        assert!(begin.elapsed() >= patience);
+        assert!(begin.elapsed() < 10 * patience);
+    }
+}
