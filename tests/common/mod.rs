@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod instrument;
 pub mod visitor;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
