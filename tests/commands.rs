@@ -46,6 +46,37 @@ fn ten_thousand_commands_in_a_second_all_arrive_in_order() {
 }
 
 #[test]
+fn who_may_only_watch_can_send_what_it_likes_and_disturbs_nobody() {
+    const FLOOD: u64 = 10_000;
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let (viewer, page) = (Visitor::page(&code(&bench)), controller(&bench));
+    let channel = viewer.channel("data_0");
+    for number in 0..FLOOD {
+        let text = format!("TX{number};\x1b\r\n");
+        channel.send_string_full(Some(&text)).unwrap();
+    }
+    page.send("data_0", "FA;");
+    out.wait_command("FA;");
+    wait_until("all to be counted", || number(&bench, "refused") == FLOOD);
+    assert_eq!(out.texts(), ["FA;"]);
+    // It is told of all of them in few words.
+    viewer.hears(r#""more":"#);
+    let notices = || viewer.heard(r#""type":"refused""#);
+    wait_until("the last notice", || told(&notices()) == FLOOD);
+    assert!(notices().len() < 100, "{} notices", notices().len());
+}
+
+/// Of how many refusals some notices tell.
+fn told(notices: &[String]) -> u64 {
+    let json = notices
+        .iter()
+        .map(|json| serde_json::from_str::<serde_json::Value>(json).unwrap());
+    json.map(|notice| 1 + notice["more"].as_u64().unwrap_or(0))
+        .sum()
+}
+
+#[test]
 fn an_instrument_that_does_not_keep_up_loses_no_command_silently() {
     let bench = bench("heartbeat-timeout=0");
     let out = out(&bench);
@@ -74,13 +105,7 @@ fn an_instrument_that_does_not_keep_up_loses_no_command_silently() {
     });
     // At most five notices a second, and what was merged is counted.
     wait_until("the last notice", || {
-        let told: u64 = page
-            .heard(r#""type":"refused""#)
-            .iter()
-            .map(|json| serde_json::from_str::<serde_json::Value>(json).unwrap())
-            .map(|notice| 1 + notice["more"].as_u64().unwrap_or(0))
-            .sum();
-        told == number(&bench, "refused")
+        told(&page.heard(r#""type":"refused""#)) == number(&bench, "refused")
     });
 }
 
