@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::instrument::{INSTRUMENT, bench, controller, number, of_peer, out, wait_open};
+use common::data_pads::{INSTRUMENT, bench, controller, number, of_peer, out, wait_open};
 use common::visitor::{Visitor, code};
 use common::{Bench, wait_until};
 use gst::prelude::*;

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::instrument::{bench, control_code, controller, number, out, port};
+use common::data_pads::{bench, control_code, controller, number, out, port};
 use common::visitor::{Visitor, certificate, code};
 use common::wait_until;
 use gst::prelude::*;

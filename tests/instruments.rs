@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::instrument::{
+use common::data_pads::{
     INSTRUMENT, bench, control_code, controller, line, number, of_peer, out, port, wait_open,
 };
 use common::visitor::{Visitor, certificate, code};
