@@ -15,7 +15,8 @@
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificate and codes, kept on disk |
 //! | `mdns` | the bench's name on the LAN |
-//! | `memory` | gives memory back when viewers have left |
+//! | `memory` | keeps the process small while viewers come and go |
+//! | `random` | text that nobody can guess |
 //! | `net` | which addresses of this host a viewer can reach |
 //!
 //! # Locks
@@ -46,6 +47,7 @@ mod memory;
 mod net;
 mod peer;
 pub mod periscope;
+mod random;
 pub mod signaling;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {

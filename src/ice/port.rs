@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use rand::Rng as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::desk::{CodeKey, Counters, Desk, Event, Guest, Limits, Outcome, Path};
 use super::seat::{Seat, SeatEvent};
+use crate::random::random_text;
 use crate::signaling::code::CodeId;
 
 /// Bytes that the kernel is asked to keep in either direction: a burst of key frames to
@@ -386,11 +386,4 @@ fn bind(number: u16) -> io::Result<(UdpSocket, bool)> {
 
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-fn random_text(length: usize) -> String {
-    let mut random = rand::rng();
-    (0..length)
-        .map(|_| char::from(random.sample(rand::distr::Alphanumeric)))
-        .collect()
 }

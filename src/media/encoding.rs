@@ -9,6 +9,7 @@
 //!
 //! Locks: `worker` is a leaf; pipelines are started and stopped outside it.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::Context;
@@ -286,6 +287,11 @@ impl Encoding {
                 picture.frames_in(settings.key_frame_interval)
             );
             elements::set_if_possible(&encoder, "extra-controls", &controls);
+        }
+        if recipe.element == "vp8enc" {
+            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let threads = encoders::vpx_threads(picture.width, picture.height, cores);
+            elements::set_if_possible(&encoder, "threads", &threads.to_string());
         }
         if let Some(property) = recipe.key_frame_distance {
             let frames = picture.frames_in(settings.key_frame_interval);

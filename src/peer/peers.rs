@@ -18,12 +18,16 @@ use crate::arbitration::desk::Desk;
 use crate::ice::port::Knock;
 use crate::media::{Media, Timing};
 use crate::memory;
+use crate::random::random_text;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::sdp::{self, Sdp};
 
 /// How long a list waits for a peer's statistics.
 const WAIT_FOR_STATISTICS: Duration = Duration::from_millis(500);
+
+/// Length of the tag in the mids of an offer.
+const TAG: usize = 4;
 
 /// One line of a list of peers.
 #[derive(Debug, Clone)]
@@ -148,7 +152,7 @@ impl Peers {
         table.last_id += 1;
         let id = table.last_id;
         let tag = loop {
-            let tag = random_tag();
+            let tag = random_text(TAG);
             if table.peers.values().all(|entry| entry.tag != tag) {
                 break tag;
             }
@@ -423,13 +427,4 @@ impl Entry {
             .unwrap_or_else(PoisonError::into_inner)
             .state
     }
-}
-
-/// Four characters that may stand in a mid (RFC 8859: a token).
-fn random_tag() -> String {
-    use rand::Rng as _;
-    let mut random = rand::rng();
-    (0..4)
-        .map(|_| char::from(random.sample(rand::distr::Alphanumeric)))
-        .collect()
 }

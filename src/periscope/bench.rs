@@ -28,7 +28,7 @@ use crate::peer::rtc::Network;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
 use crate::signaling::description::{Description, Kind};
-use crate::signaling::http::{AccessKey, HttpError, Limits, PortChoice, Server, ServerConfig};
+use crate::signaling::http::{AccessKey, HttpError, Limits, Server, ServerConfig};
 use anyhow::Context;
 use gst::prelude::*;
 
@@ -182,7 +182,7 @@ impl Bench {
             told_control: Mutex::new(None),
             chosen,
             page_url: Mutex::new(None),
-            server: Mutex::new(None),
+            server: Mutex::new(server),
             console: Mutex::new(None),
             turned_away: Mutex::new(None),
             standing_code: Mutex::new(None),
@@ -196,7 +196,7 @@ impl Bench {
         let started = bench
             .start_data()
             .and_then(|()| bench.watch_lan(settings))
-            .and_then(|()| bench.show_page(server))
+            .map(|()| bench.tell_page())
             .and_then(|()| bench.show_code(settings))
             .and_then(|()| match use_console {
                 true => bench.start_console(settings.console),
@@ -228,12 +228,6 @@ impl Bench {
     }
 
     /// Tells where the page is, if it is served.
-    fn show_page(&self, server: Option<(Server, String)>) -> anyhow::Result<()> {
-        *lock(&self.server) = server;
-        self.tell_page();
-        Ok(())
-    }
-
     fn tell_page(&self) {
         let Some((port, key)) = lock(&self.server)
             .as_ref()
@@ -289,10 +283,14 @@ impl Bench {
             // The cable is out: nobody is there to be told.
             return;
         }
-        if let Some(publisher) = &mut *lock(&self.publisher)
-            && let Err(error) = publisher.set_addresses(addresses)
-        {
-            gst::warning!(crate::CAT, "the new addresses are not published: {error}");
+        // Taken out, for to publish anew takes time. Nobody else puts one in, and the
+        // thread that calls this has ended before the publisher is stopped.
+        let publisher = lock(&self.publisher).take();
+        if let Some(mut publisher) = publisher {
+            if let Err(error) = publisher.set_addresses(addresses) {
+                gst::warning!(crate::CAT, "the new addresses are not published: {error}");
+            }
+            *lock(&self.publisher) = Some(publisher);
         }
         self.tell_page();
         let id = *lock(&self.standing_code);
@@ -497,11 +495,12 @@ impl Bench {
     /// Ends everything: the instruments are safe first, then the ways in end, then the peers.
     pub(super) fn stop(&self) {
         self.rest("the pipeline has stopped");
-        let lan = lock(&self.lan).take();
+        // Its thread uses what ends next.
+        drop(lock(&self.lan).take());
         let server = lock(&self.server).take();
         let console = lock(&self.console).take();
         let publisher = lock(&self.publisher).take();
-        drop((lan, server, console, publisher));
+        drop((server, console, publisher));
         self.media.hurry();
         self.peers.close_all("the pipeline has stopped");
         if let Some(port) = self.door.port() {
@@ -562,7 +561,7 @@ fn start_server(
     let fragment = key.as_str().to_owned();
     let config = ServerConfig {
         addresses: chosen.to_vec(),
-        port: PortChoice::Fixed(port),
+        port,
         key,
         page: PAGE,
         limits: Limits::default(),

@@ -54,6 +54,7 @@ impl ObjectSubclass for Periscope {
 impl ObjectImpl for Periscope {
     fn constructed(&self) {
         self.parent_constructed();
+        crate::memory::spare();
         let element = self.obj();
         element.set_suppressed_flags(gst::ElementFlags::SOURCE | gst::ElementFlags::SINK);
         element.set_element_flags(gst::ElementFlags::SINK);

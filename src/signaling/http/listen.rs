@@ -1,23 +1,11 @@
-//! Finding a port to listen on.
+//! Listening on a port.
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-/// How many ports [`PortChoice::FirstFreeFrom`] tries.
-const TRIES: u16 = 101;
-
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 128;
-
-/// Which port to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PortChoice {
-    /// This one or none; 0 lets the system choose.
-    Fixed(u16),
-    /// This one, or the first free one of the next hundred.
-    FirstFreeFrom(u16),
-}
 
 /// Why the page cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +14,6 @@ pub enum HttpError {
     /// Somebody else listens there.
     #[error("port {0} is taken by another program: stop that one, or choose another port")]
     PortTaken(u16),
-    /// All ports of the range are taken.
-    #[error("the ports {first} to {last} are all taken: choose another one")]
-    NoFreePort {
-        /// The first that was tried.
-        first: u16,
-        /// The last one.
-        last: u16,
-    },
     /// Ports below 1024 are for root.
     #[error("port {0} is not for ordinary users: choose one from 1024 on")]
     Permission(u16),
@@ -54,26 +34,8 @@ pub enum HttpError {
 }
 
 /// Listens on all of `addresses`, or, if there are none, on every address of either family; all
-/// on the same port.
-pub(super) fn listen(
-    addresses: &[IpAddr],
-    port: PortChoice,
-) -> Result<Vec<TcpListener>, HttpError> {
-    let (first, last) = match port {
-        PortChoice::Fixed(port) => return listen_on(addresses, port),
-        PortChoice::FirstFreeFrom(0) => return listen_on(addresses, 0),
-        PortChoice::FirstFreeFrom(first) => (first, first.saturating_add(TRIES - 1)),
-    };
-    for port in first..=last {
-        match listen_on(addresses, port) {
-            Err(HttpError::PortTaken(_)) => {}
-            other => return other,
-        }
-    }
-    Err(HttpError::NoFreePort { first, last })
-}
-
-fn listen_on(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, HttpError> {
+/// on the same port; 0 lets the system choose.
+pub(super) fn listen(addresses: &[IpAddr], mut port: u16) -> Result<Vec<TcpListener>, HttpError> {
     if addresses.is_empty() {
         return listen_everywhere(port).map(|listener| vec![listener]);
     }

@@ -13,7 +13,7 @@ mod routes;
 mod server;
 
 pub use key::{AccessKey, KeyError};
-pub use listen::{HttpError, PortChoice};
+pub use listen::HttpError;
 pub use server::{Limits, Server, ServerConfig};
 
 use std::fmt;

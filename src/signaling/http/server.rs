@@ -2,7 +2,7 @@
 
 use super::listen::listen;
 use super::routes::{Client, routes};
-use super::{AccessKey, Bench, HttpError, PortChoice};
+use super::{AccessKey, Bench, HttpError};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -61,8 +61,8 @@ impl Default for Limits {
 pub struct ServerConfig {
     /// Addresses to listen on; none means every address of this machine, IPv4 and IPv6.
     pub addresses: Vec<IpAddr>,
-    /// The port, the same on all addresses.
-    pub port: PortChoice,
+    /// The port, the same on all addresses; 0 lets the system choose.
+    pub port: u16,
     /// What WHEP requests must bring.
     pub key: AccessKey,
     /// The page: one self-contained HTML text.

@@ -63,7 +63,7 @@ impl Bench for FakeBench {
 fn config() -> ServerConfig {
     ServerConfig {
         addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        port: PortChoice::Fixed(0),
+        port: 0,
         key: AccessKey::parse(KEY).unwrap(),
         page: PAGE,
         limits: Limits {
@@ -502,18 +502,10 @@ fn more_connections_than_allowed_are_closed_at_once() {
 }
 
 #[test]
-fn a_second_server_takes_the_next_free_port() {
-    let (first, _) = start(|_| {});
-    let (second, _) = start(|config| config.port = PortChoice::FirstFreeFrom(first.port()));
-    assert!(second.port() > first.port() && second.port() <= first.port() + 100);
-    assert_eq!(request(second.port(), "GET", "/", &[], "").status, 200);
-}
-
-#[test]
-fn a_fixed_port_that_is_taken_is_an_error() {
+fn a_port_that_is_taken_is_an_error() {
     let (first, _) = start(|_| {});
     let mut config = config();
-    config.port = PortChoice::Fixed(first.port());
+    config.port = first.port();
     let error = Server::start(config, Arc::new(FakeBench::default())).unwrap_err();
     assert!(matches!(error, HttpError::PortTaken(port) if port == first.port()));
     assert!(error.to_string().contains("choose another"), "{error}");
@@ -580,14 +572,7 @@ fn a_stopped_server_closes_its_connections_and_frees_the_port() {
     until_closed(busy);
     assert_eq!(events.recv_timeout(PATIENCE), Ok("dropped"));
     // Free again; another test's port may be the same one only by chance.
-    let again = Server::start(
-        ServerConfig {
-            port: PortChoice::Fixed(port),
-            ..config()
-        },
-        bench,
-    )
-    .unwrap();
+    let again = Server::start(ServerConfig { port, ..config() }, bench).unwrap();
     assert_eq!(again.port(), port);
 }
 
