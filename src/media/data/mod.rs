@@ -187,6 +187,8 @@ impl Data {
         let data = Arc::downgrade(self);
         pad.add_probe(events, move |pad, info| {
             if let (Some(data), Some(event)) = (data.upgrade(), info.event())
+                // Orders to be safe go the other way: one that comes round is our own.
+                && event.type_() != gst::EventType::CustomDownstreamOob
                 && let Some(structure) = event.structure()
                 && structure.name().starts_with("instrument-")
             {

@@ -1,11 +1,11 @@
-//! Tests of the arbiter.
+//! Who controls, in all that may happen.
 
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::arbiter::{Arbiter, Effect, Station};
-use super::{Refusal, Role, Rules};
+use crate::arbitration::arbiter::{Arbiter, Effect, Station};
+use crate::arbitration::{Refusal, Role, Rules};
 
 const HEARTBEAT: Duration = Duration::from_millis(750);
 const REQUEST: Duration = Duration::from_secs(10);

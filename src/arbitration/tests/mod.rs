@@ -1,0 +1,4 @@
+//! Tests of arbitration.
+
+mod arbiter;
+mod desk;
