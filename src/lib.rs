@@ -10,6 +10,7 @@
 //! | [`periscope`] | the element: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
+//! | `arbitration` | who controls the instruments, and what happens when that one is gone |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificate and codes, kept on disk |
@@ -22,14 +23,16 @@
 //! GStreamer, a signal, a message or a wait for another thread. So two are rarely held at
 //! once; where they are, in this order: the register of peers before a peer's status
 //! (`peer::peers`), the list of streams before the state of an input (`media`). All
-//! others are leaves.
+//! others are leaves, also those on the way of a command, which are taken one after the
+//! other: data pads, arbitration, data pads again.
 //!
 //! # Threads
 //! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
-//! reads the UDP port, one looks after the addresses of this host; the console has one
-//! while it reads, the page server two, mDNS one. All end before the element is READY again.
+//! watches who controls and alone makes instruments safe, one reads the UDP port, one looks
+//! after the addresses of this host; the console has one while it reads, the page server
+//! two, mDNS one. All end before the element is READY again.
 //!
-//! Pure logic (SDP text, pastes, chunks, key-frame requests) knows no socket, thread or
+//! Pure logic (SDP text, pastes, chunks, batches, arbitration, key-frame requests) knows no socket, thread or
 //! GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;

@@ -11,7 +11,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 
+use common::visitor::Visitor;
 use common::{ALL, LIMIT, Viewer};
+use gstperiscope::signaling::code::Code;
 use gstperiscope::signaling::{Description, Kind, paste};
 
 /// A folder with nothing but the plugin that was built for this test.
@@ -175,6 +177,30 @@ fn the_console_works_on_pipes_and_tells_about_viewers() {
     bench.type_in("drop 1\n");
     bench.type_in("help\n");
     assert!(bench.wait_line("help").contains("offer"));
+}
+
+#[test]
+fn the_console_tells_who_controls_and_takes_it_away() {
+    let mut launched = Launched::start(
+        "periscope name=p http=false port=0 console=on \
+         audiotestsrc is-live=true ! p.  p.data_src_0 ! fakesink async=false",
+        false,
+    );
+    launched.wait_line("ready");
+    launched.type_in("control\n");
+    assert_eq!(launched.wait_line("control"), "nobody has control");
+    launched.type_in("code control\n");
+    let code = Code::read(&launched.wait_line("code")).unwrap();
+    let page = Visitor::page(&code);
+    page.hears("welcome");
+    let _heart = page.heart();
+    page.say(r#"{"type":"take"}"#);
+    assert_eq!(launched.wait_line("control"), "viewer 1 has control");
+    launched.type_in("release\n");
+    let why = "control was taken away at the bench";
+    assert_eq!(launched.wait_line("safe"), why);
+    assert_eq!(launched.wait_line("control"), "nobody has control");
+    page.hears(why);
 }
 
 #[test]

@@ -573,6 +573,20 @@ fn a_pipeline_that_pauses_or_ends_leaves_the_instrument_safe() {
     ending.wait_eos();
 }
 
+#[test]
+fn a_pad_that_is_released_leaves_its_instrument_safe() {
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let page = controller(&bench);
+    page.send("data_0", "TX;");
+    out.wait_command("TX;");
+    let pad = bench.element.static_pad("data_src_0").unwrap();
+    bench.element.release_request_pad(&pad);
+    assert_eq!(out.wait_safe(), "its pad was released");
+    page.send("data_0", "TX;");
+    page.hears("nothing at the bench takes commands");
+}
+
 // ---- Commands --------------------------------------------------------------------------
 
 #[test]
@@ -820,6 +834,44 @@ fn pages_are_told_of_the_port_and_its_profile_and_late_ones_too() {
         .field("text", "unplugged: waiting for it to come back");
     upstream(unplugged.build());
     page.hears(r#""state":"waiting","text":"unplugged: waiting for it to come back""#);
+}
+
+#[test]
+fn who_takes_commands_hears_of_the_stream_before_the_first_one() {
+    let bench = bench("");
+    let sink = bench.pipeline.by_name("out").unwrap();
+    let pad = sink.static_pad("sink").unwrap();
+    wait_until("the start of the stream", || {
+        pad.sticky_event::<gst::event::StreamStart>(0).is_some()
+    });
+}
+
+#[test]
+fn an_element_that_starts_again_numbers_anew_and_knows_no_old_instrument() {
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let page = controller(&bench);
+    let sink = bench
+        .pipeline
+        .by_name("out")
+        .unwrap()
+        .static_pad("sink")
+        .unwrap();
+    let state = gst::Structure::builder("instrument-state")
+        .field("state", "open")
+        .field("text", "");
+    sink.push_event(gst::event::CustomUpstream::new(state.build()));
+    page.hears(r#""state":"open""#);
+    page.send("data_0", "FA;");
+    page.send("data_0", "FB;");
+    out.wait_command("FB;");
+    bench.pipeline.set_state(gst::State::Ready).unwrap();
+    bench.pipeline.set_state(gst::State::Playing).unwrap();
+    let page = controller(&bench);
+    page.hears(r#""state":"none""#);
+    page.send("data_0", "FC;");
+    out.wait_command("FC;");
+    assert_eq!(out.commands.get(|all| all.last().unwrap().0), 1);
 }
 
 #[test]

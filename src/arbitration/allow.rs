@@ -1,11 +1,13 @@
 //! Which commands may reach an instrument at all (pure).
 
+use std::sync::Arc;
+
 use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
 
 /// Patterns of commands; one of them has to match a command from its first byte to its
-/// last.
+/// last. Clones share what a search needs besides the patterns.
 #[derive(Debug, Clone)]
-pub(crate) struct AllowList(RegexSet);
+pub(crate) struct AllowList(Arc<RegexSet>);
 
 /// A pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +30,7 @@ impl AllowList {
             .unicode(false)
             .build()
             .map_err(|error| bad("all together", &error))?;
-        Ok(Self(set))
+        Ok(Self(Arc::new(set)))
     }
 
     pub(crate) fn allows(&self, command: &[u8]) -> bool {

@@ -372,6 +372,11 @@ impl Arbiter {
 
     // ---- What all may know -------------------------------------------------------------
 
+    /// Whether nobody controls.
+    pub(crate) const fn is_free(&self) -> bool {
+        self.holder.is_none()
+    }
+
     /// How things stand for a peer.
     pub(crate) fn standing(&self, id: u32) -> Standing {
         let own = self.peers.get(&id).map(|peer| peer.station);

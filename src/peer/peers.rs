@@ -166,10 +166,7 @@ impl Peers {
             inbox,
         };
         let register = Arc::downgrade(self);
-        let departure = Departure {
-            desk: self.desk.clone(),
-            id,
-        };
+        let departure = self.desk.departure(id);
         let thread = std::thread::Builder::new()
             .name(format!("periscope-{id}"))
             .spawn(move || {
@@ -394,18 +391,6 @@ impl Peers {
                 let _ = thread.join();
             }
         }
-    }
-}
-
-/// Ends a peer's control with its thread, also if that panics.
-struct Departure {
-    desk: Arc<Desk>,
-    id: u32,
-}
-
-impl Drop for Departure {
-    fn drop(&mut self) {
-        self.desk.gone(self.id);
     }
 }
 

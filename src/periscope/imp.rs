@@ -222,6 +222,7 @@ impl ElementImpl for Periscope {
 
     fn release_pad(&self, pad: &gst::Pad) {
         let name = pad.name();
+        self.data.part_with(&name);
         let behind = locked(&self.pads).remove(name.as_str());
         locked(&self.ended).remove(name.as_str());
         self.media.remove(&name);

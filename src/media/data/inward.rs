@@ -26,6 +26,8 @@ pub(super) struct Source {
     pub(super) appsrc: gst_app::AppSrc,
     /// Commands up to this number were given before the instruments were made safe.
     void: Arc<AtomicU64>,
+    /// The number of the last command.
+    last: Arc<AtomicU64>,
     pub(super) news: PadNews,
 }
 
@@ -67,6 +69,7 @@ impl Source {
             allow: Allow::Unset,
             appsrc: appsrc.clone(),
             void,
+            last: Arc::new(AtomicU64::new(0)),
             news: PadNews::default(),
         }
     }
@@ -74,6 +77,20 @@ impl Source {
     /// Commands are numbered anew.
     pub(super) fn start(&self) {
         self.void.store(0, Ordering::Release);
+        self.last.store(0, Ordering::Release);
+    }
+
+    /// Has the instrument made safe, ahead of what waits.
+    fn make_safe(&self, reason: &str, after: u64) {
+        self.void.fetch_max(after, Ordering::AcqRel);
+        let event = gst::event::CustomDownstreamOob::new(
+            gst::Structure::builder("instrument-safe")
+                .field("reason", reason)
+                .field("after", after)
+                .build(),
+        );
+        // False where nothing is linked, or nothing is there to be made safe.
+        let _ = self.pad.push_event(event);
     }
 
     /// Whether this command may and can go out here. `profile` is that of the label.
@@ -128,7 +145,8 @@ impl Data {
         payload: &Payload,
         number: u64,
     ) -> Result<(), Undeliverable> {
-        for Source { appsrc, .. } in self.sources(label)? {
+        for Source { appsrc, last, .. } in self.sources(label)? {
+            last.fetch_max(number, Ordering::AcqRel);
             if appsrc.caps().is_none() {
                 appsrc.set_caps(Some(&caps_for(&appsrc)));
             }
@@ -148,15 +166,24 @@ impl Data {
     pub(crate) fn make_safe(&self, reason: &str, after: u64) {
         let sources = self.locked().sources.clone();
         for source in sources {
-            source.void.fetch_max(after, Ordering::AcqRel);
-            let event = gst::event::CustomDownstreamOob::new(
-                gst::Structure::builder("instrument-safe")
-                    .field("reason", reason)
-                    .field("after", after)
-                    .build(),
-            );
-            // False where nothing is linked, or nothing is there to be made safe.
-            let _ = source.pad.push_event(event);
+            source.make_safe(reason, after);
+        }
+    }
+
+    /// A pad is about to go: who is behind it gets no other command, nor one that stops
+    /// something.
+    pub(crate) fn part_with(&self, pad: &str) {
+        let source = self
+            .locked()
+            .sources
+            .iter()
+            .find(|s| s.name == pad)
+            .cloned();
+        if let Some(source) = source {
+            let last = source.last.load(Ordering::Acquire);
+            if last > source.void.load(Ordering::Acquire) {
+                source.make_safe("its pad was released", last);
+            }
         }
     }
 

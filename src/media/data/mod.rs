@@ -125,12 +125,20 @@ impl Data {
         queue
     }
 
-    /// Closes the way to the peers; the queue ends.
+    /// Closes the way to the peers; the queue ends. What was heard of instruments is no
+    /// longer so: who starts again tells it again, maybe before this element is there.
     pub(crate) fn close(&self) {
-        let mut ports = self.locked();
+        let mut guard = self.locked();
+        let ports = &mut *guard;
+        for sink in &mut ports.sinks {
+            sink.news = PadNews::default();
+        }
+        for source in &mut ports.sources {
+            source.news = PadNews::default();
+        }
         let inlet = ports.inlet.take();
         let on_news = ports.on_news.take();
-        drop(ports);
+        drop(guard);
         drop((inlet, on_news));
     }
 
