@@ -7,6 +7,8 @@ export type Payload = string | Uint8Array;
 
 export const LONGEST_MESSAGE = 1_048_576;
 export const LONGEST_PIECE = 16_384;
+/** What arrives may be a batch around the longest message: its magic bytes, and a record's head. */
+const LONGEST_ARRIVING = LONGEST_MESSAGE + 20;
 const HEADER = 20;
 const MAGIC = [0xf5, 0x50, 0x53, 0x43] as const;
 
@@ -84,7 +86,7 @@ export class Joiner {
     const offset = view.getUint32(16);
     const part = piece.subarray(HEADER);
     if (kind !== 0 && kind !== 0x0100_0000) return null;
-    if (total > LONGEST_MESSAGE || offset + part.length > total) return null;
+    if (total > LONGEST_ARRIVING || offset + part.length > total) return null;
     const isText = kind !== 0;
 
     let message: Unfinished;

@@ -17,7 +17,7 @@ function batch(messages: Message[]): Uint8Array {
     record.set(bytes, 16);
     return record;
   });
-  return Uint8Array.from([...MAGIC, ...parts.flatMap((part) => [...part])]);
+  return new Uint8Array(Buffer.concat([Uint8Array.from(MAGIC), ...parts]));
 }
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -73,4 +73,17 @@ test('noise behind the magic bytes never throws', () => {
     const noise = Uint8Array.from([...MAGIC, ...Array.from({ length: random(100) }, () => random(256))]);
     for (const { time } of messagesOf(noise)) assert.ok(time !== null && Number.isSafeInteger(time));
   }
+});
+
+test('the longest message arrives in a batch of its own', () => {
+  const message: Message = { time: 1, sequence: 1, isText: false, bytes: new Uint8Array(1_048_576).fill(7) };
+  const whole = batch([message]);
+  const piece = new Uint8Array(20 + whole.length);
+  const view = new DataView(piece.buffer);
+  view.setUint32(0, 0xf5505343);
+  view.setUint32(12, whole.length);
+  piece.set(whole, 20);
+  const arrived = new Joiner().take(piece);
+  assert.ok(arrived !== null);
+  assert.deepEqual(messagesOf(arrived), [message]);
 });

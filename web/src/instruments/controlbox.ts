@@ -111,7 +111,7 @@ export class ControlBox {
   }
 }
 
-/** Who waits, in one word: a change of it starts the clock. */
+/** Who waits for whom, in one word: a change of it starts the clock. */
 function waiters(arbitration: Arbitration | null): string {
-  return arbitration === null ? '' : `${arbitration.you === 'waiting'} ${arbitration.waiting[0] ?? ''}`;
+  return arbitration === null ? '' : `${arbitration.holder} ${arbitration.you === 'waiting'} ${arbitration.waiting[0] ?? ''}`;
 }
