@@ -184,7 +184,7 @@ class Counter {
 /** @param {string} tty @param {string} [settings] of the sink */
 const pipeline = (tty, settings = '') =>
   `periscope name=p console=on port=0 identity=none mdns=false data_0::label=counter data_src_0::label=counter
-   serialsrc device=${tty} ! p.data_0 p.data_src_0 ! serialsink device=${tty} terminator=\\n ${settings}`;
+   serialsrc device=${tty} ! p.data_0 p.data_src_0 ! serialsink device=${tty} terminator=\\\\n ${settings}`;
 
 /** @param {string} tty @param {string} [settings] */
 const bench = (tty, settings) =>
@@ -204,10 +204,7 @@ async function connect(browser, code) {
   await page.tab.goto(FILE_URL);
   await page.code('offer');
   await page.enter(code);
-  await page.until('an instrument', () => {
-    const field = /** @type {HTMLInputElement | null} */ (document.querySelector('#command'));
-    return field !== null && !field.disabled;
-  });
+  await page.instruments();
   await page.tab.evaluate(() => /** @type {any} */ (window).setClock());
   return page;
 }
@@ -333,7 +330,7 @@ async function flood(kind, directory) {
 async function killed(kind, directory, number) {
   const counter = new Counter(directory, `killed-${number}`);
   await counter.start(10);
-  const program = bench(counter.tty, 'safe-string=RX;\\n');
+  const program = bench(counter.tty, 'safe-string=RX;');
   const browser = await launch(kind);
   try {
     const page = await connect(browser, await controlCode(program));

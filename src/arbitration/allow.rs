@@ -19,7 +19,8 @@ pub(crate) struct BadPattern {
 
 impl AllowList {
     /// Digits and letters of a pattern are those of ASCII, as in JavaScript without the
-    /// flag `u`: what instruments speak.
+    /// flag `u`: what instruments speak. A dot is no line end, neither LF nor CR: behind one
+    /// of them another command could follow.
     pub(crate) fn new<T: AsRef<str>>(patterns: &[T]) -> Result<Self, BadPattern> {
         for pattern in patterns {
             // Each alone: what is put around it must not make another pattern of it.
@@ -28,6 +29,7 @@ impl AllowList {
         }
         let set = RegexSetBuilder::new(patterns.iter().map(|pattern| whole(pattern.as_ref())))
             .unicode(false)
+            .crlf(true)
             .build()
             .map_err(|error| bad("all together", &error))?;
         Ok(Self(Arc::new(set)))
@@ -43,7 +45,7 @@ fn whole(pattern: &str) -> String {
 }
 
 fn check(name: &str, pattern: &str) -> Result<(), BadPattern> {
-    match RegexBuilder::new(pattern).unicode(false).build() {
+    match RegexBuilder::new(pattern).unicode(false).crlf(true).build() {
         Ok(_) => Ok(()),
         Err(error) => Err(bad(name, &error)),
     }
@@ -86,6 +88,19 @@ mod tests {
         ] {
             assert!(!list.allows(command.as_bytes()), "{command:?}");
         }
+    }
+
+    #[test]
+    fn a_dot_lets_no_second_command_pass() {
+        let list = list(&["FO.*"]);
+        assert!(list.allows(b"FO 0,0144500000"));
+        assert!(!list.allows(b"FO 0\rTX"));
+        assert!(!list.allows(b"FO 0\nTX"));
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing() {
+        assert!(!list(&[]).allows(b"TX;"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const MAX_TOLD: usize = 60_000;
 pub(crate) struct Profile {
     /// As the page gets it; none if it is too long.
     pub(crate) json: Option<serde_json::Value>,
-    /// Which commands it allows; none: all. A list that cannot be used allows nothing.
+    /// Which commands it allows; none: all; an empty list: nothing. A list that cannot be used allows nothing.
     pub(super) allow: Option<Result<AllowList, BadPattern>>,
 }
 
@@ -47,7 +47,7 @@ impl Profile {
             Some(list) => {
                 let patterns: Vec<String> =
                     serde_json::from_value(list.clone()).map_err(|_| BadProfile::Allow)?;
-                (!patterns.is_empty()).then(|| AllowList::new(&patterns))
+                Some(AllowList::new(&patterns))
             }
         };
         Ok(Self {
@@ -254,6 +254,14 @@ mod tests {
         };
         assert!(allow.allows(b"FA00014060000;") && !allow.allows(b"TX;"));
         assert_eq!(kept.json.as_ref().expect("short")["name"], "kx3");
+    }
+
+    #[test]
+    fn a_profile_with_an_empty_allow_list_allows_nothing() {
+        let mut news = PadNews::default();
+        assert_eq!(news.hear(&profile(r#"{"allow":[]}"#)), Heard::Changed);
+        let kept = news.profile().expect("kept");
+        assert!(matches!(&kept.allow, Some(Ok(list)) if !list.allows(b"TX;")));
     }
 
     #[test]
