@@ -208,7 +208,8 @@ pub(super) fn common() -> Vec<glib::ParamSpec> {
             .nick("Terminator")
             .blurb(
                 "What each message that is sent ends with; it is added where it is missing. \
-                 With \\r \\n \\t \\0 \\e \\\\ and \\xHH. If it is not set: nothing is added",
+                 With \\r \\n \\t \\0 \\e \\\\ and \\xHH (two backslashes in gst-launch-1.0). \
+                 If it is not set: nothing is added",
             )
             .mutable_ready()
             .build(),
@@ -239,7 +240,7 @@ pub(super) fn of_source() -> Vec<glib::ParamSpec> {
             .nick("Delimiter")
             .blurb(
                 "For framing=delimiter: the bytes that end a message, such as ; or \\r. With \
-                 \\r \\n \\t \\0 \\e \\\\ and \\xHH",
+                 \\r \\n \\t \\0 \\e \\\\ and \\xHH (two backslashes in gst-launch-1.0)",
             )
             .default_value(Some(";"))
             .mutable_ready()
@@ -282,7 +283,8 @@ pub(super) fn of_source() -> Vec<glib::ParamSpec> {
             .nick("Set-up")
             .blurb(
                 "Commands that are written when the port has been opened, and each time it has \
-                 come back. With \\r \\n \\t \\0 \\e \\\\ and \\xHH",
+                 come back. With \\r \\n \\t \\0 \\e \\\\ and \\xHH (two backslashes in \
+                 gst-launch-1.0)",
             )
             .element_spec(&text_of("init"))
             .mutable_ready()
@@ -292,7 +294,7 @@ pub(super) fn of_source() -> Vec<glib::ParamSpec> {
             .blurb(
                 "Commands that are written in intervals, as “COMMAND@MILLISECONDS”, such as \
                  “FA;@500”. They do not cut into messages of a serialsink. With \\r \\n \\t \\0 \
-                 \\e \\\\ and \\xHH",
+                 \\e \\\\ and \\xHH (two backslashes in gst-launch-1.0)",
             )
             .element_spec(&text_of("poll"))
             .mutable_ready()
@@ -325,8 +327,8 @@ pub(super) fn of_sink() -> Vec<glib::ParamSpec> {
                  before anything that waits, and then RTS and DTR go low: at the event \
                  instrument-safe, at EOS, in READY, after max-transmit, after an error, and by \
                  a process of its own if this one is killed; but only if a buffer has been \
-                 written since the last time. With \\r \\n \\t \\0 \\e \\\\ and \\xHH. Nothing \
-                 helps against a loss of power, a system that hangs or a cable that is pulled: \
+                 written since the last time. With \\r \\n \\t \\0 \\e \\\\ and \\xHH (two \
+                 backslashes in gst-launch-1.0). Nothing helps against a loss of power, a system that hangs or a cable that is pulled: \
                  set the time-out of the transmitter, too",
             )
             .mutable_ready()
