@@ -45,6 +45,7 @@ async function visit(text: string, leaving: Leaving): Promise<void> {
       onDown: (cause) => reject(new Error(`the connection ended: ${cause.kind}`)),
       onData: () => undefined,
       onRemark: (remark) => reject(new Error(`the bench says: ${remark}`)),
+      onVerdict: () => undefined,
       onQuiet: () => undefined,
     });
     connection

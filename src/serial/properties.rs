@@ -328,8 +328,8 @@ pub(super) fn of_sink() -> Vec<glib::ParamSpec> {
                  instrument-safe, at EOS, in READY, after max-transmit, after an error, and by \
                  a process of its own if this one is killed; but only if a buffer has been \
                  written since the last time. With \\r \\n \\t \\0 \\e \\\\ and \\xHH (two \
-                 backslashes in gst-launch-1.0). Nothing helps against a loss of power, a system that hangs or a cable that is pulled: \
-                 set the time-out of the transmitter, too",
+                 backslashes in gst-launch-1.0). Nothing helps against a loss of power, a system that \
+                 hangs or a cable that is pulled: set the time-out of the transmitter, too",
             )
             .mutable_ready()
             .build(),

@@ -2,6 +2,7 @@
 /** The instrument panel: what is shown and saved of what instruments say. */
 
 import assert from 'node:assert/strict';
+import { readCsv } from './harness/csv.mjs';
 import { TEXT } from './harness/material.mjs';
 import { withPipe } from './harness/pipe.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
@@ -14,22 +15,6 @@ const MESSAGES = Array.from({ length: COUNT }, (_, n) => {
   const odd = n % 50 === 7 ? `"a",${n}\r\n` : n % 50 === 8 ? `${n}\n"` : '';
   return `n=${String(n).padStart(7, '0')} ${odd}`.padEnd(LENGTH, '.');
 });
-
-/** Reads RFC 4180. @param {string} text @returns {string[][]} */
-function readCsv(text) {
-  /** @type {string[][]} */
-  const rows = [];
-  let row = [];
-  const field = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n)/gy;
-  for (let match = field.exec(text); match !== null; match = field.exec(text)) {
-    const [, value = '', end] = match;
-    row.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
-    if (end === ',') continue;
-    rows.push(row);
-    row = [];
-  }
-  return rows;
-}
 
 /** The number of a series in the table. @param {import('./harness/page.mjs').Page} page @param {string} name @param {string} cell */
 const shown = (page, name, cell) =>
