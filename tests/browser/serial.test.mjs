@@ -81,10 +81,10 @@ inEachBrowser((scenario, kind) => {
       await state('ready');
       meter.order('unplug');
       await state('waiting|unplugged|not there');
-      const before = await page.tab.$eval('#log', (log) => log.scrollHeight);
+      const before = await page.tab.$$eval('#log .text', (lines) => lines.length);
       meter.order('plug');
       await state('ready');
-      await page.until('more messages', (height) => /** @type {HTMLElement} */ (document.querySelector('#log')).scrollHeight > height, before);
+      await page.until('more messages', (count) => document.querySelectorAll('#log .text').length > count, before);
     }));
 
   scenario('the CSV is what the instrument sent, byte for byte', ({ bench, open }) =>
