@@ -169,7 +169,7 @@ class Counter {
     const log = await readFile(this.log, 'utf8');
     return log.split('\n').flatMap((line) => {
       const at = Number(line.slice(0, line.indexOf(' '))) / 1000;
-      return [...line.matchAll(/\bt=(\d+)/g)].map(([, sent]) => at - Number(sent) / 1000);
+      return [...line.matchAll(/t=(\d+)/g)].map(([, sent]) => at - Number(sent) / 1000);
     });
   }
 
