@@ -14,6 +14,7 @@ use common::visitor::Visitor;
 use common::{ALL, LIMIT, Viewer, plugin_folder};
 use gstperiscope::signaling::code::Code;
 use gstperiscope::signaling::{Description, Kind, paste};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// `gst-launch-1.0` on a terminal of its own (made by `script`), or on pipes.
 struct Launched {
@@ -95,6 +96,15 @@ impl Launched {
 
 impl Drop for Launched {
     fn drop(&mut self) {
+        // `script` has the program as its child. gst-launch-1.0 goes on when its terminal is
+        // gone: without this it would run for ever.
+        let script = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            if let Some(pid) = child.parse().ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
