@@ -187,6 +187,33 @@ fn an_instrument_that_was_unplugged_while_it_was_worked_is_made_safe_when_it_is_
 }
 
 #[test]
+fn a_safe_string_that_was_lost_with_the_port_is_written_when_it_is_back() {
+    let mut instrument = Instrument::new();
+    let line = sink(&instrument, "");
+    line.send("TX;", 1);
+    instrument.hears("TX;");
+    let tty = open_tty(&instrument.path());
+    rustix::termios::tcflow(&tty, rustix::termios::Action::OOff).unwrap();
+    line.make_safe(1);
+    drop(tty);
+    instrument.unplug();
+    line.posts("serial-state", &[("state", "waiting")]);
+    instrument.plug();
+    assert_eq!(instrument.hears(";"), "RX;");
+}
+
+#[test]
+fn a_sink_that_is_unlinked_leaves_the_instrument_safe() {
+    let mut instrument = Instrument::new();
+    let line = sink(&instrument, "");
+    line.send("TX;", 1);
+    instrument.hears("TX;");
+    let source = line.appsrc().static_pad("src").unwrap();
+    source.unlink(&source.peer().unwrap()).unwrap();
+    assert_eq!(instrument.hears("RX;"), "TX;RX;");
+}
+
+#[test]
 fn a_device_that_takes_nothing_does_not_hold_up_the_end_for_long() {
     let instrument = Instrument::new();
     let line = sink(&instrument, "");

@@ -152,7 +152,7 @@ impl Arbiter {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        peer.heartbeat = false;
+        // A page that has promised a heartbeat is held to it, whatever becomes of its channels.
         let station = peer.station;
         if self.holds(station) && self.members(station).count() == 1 {
             self.lose(format!("a channel of viewer {id} was closed"), at, true);

@@ -59,9 +59,12 @@ impl Session {
         if has(control::BATCH) {
             self.channels.send_batches();
         }
-        let heartbeat = has(control::HEARTBEAT)
-            && self.admission.rights == Rights::Control
-            && self.open_channel(control::HEARTBEAT_LABEL.into(), HEARTBEAT);
+        let heartbeat = has(control::HEARTBEAT) && self.admission.rights == Rights::Control;
+        if heartbeat {
+            // Without its channel it cannot keep what it promises, and control will not last:
+            // better than a controller that is not watched.
+            self.open_channel(control::HEARTBEAT_LABEL.into(), HEARTBEAT);
+        }
         self.desk.greet(self.id, heartbeat, at);
         self.news.instruments.clear();
         self.news.standing = None;

@@ -130,6 +130,10 @@ impl Worker {
     /// The device is gone, or the program at the other end of a virtual port. What was to be
     /// written is not written later.
     pub(super) fn lose(&mut self, why: &str) {
+        if self.safe_is_under_way() {
+            // Nobody knows how much of it was heard.
+            self.safety.rearm();
+        }
         self.connected = false;
         self.guardian = None;
         let dropped = self.outbox.clear();

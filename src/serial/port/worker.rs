@@ -200,7 +200,12 @@ impl Worker {
             });
         }
         let wishes = side.wishes;
+        // Of a port that was lost while another sink worked the instrument.
+        let armed = self.safety.is_armed();
         self.safety = Safety::new(side.safe_string.clone(), side.max_transmit);
+        if armed {
+            self.safety.rearm();
+        }
         self.after = 0;
         let is_new = self.opened.is_none() && self.retry.is_none();
         self.sink = Some(side);
@@ -340,7 +345,7 @@ impl Worker {
         [
             self.source.as_ref().and_then(|side| side.framer.deadline()),
             self.due.iter().min().copied().filter(|_| self.connected),
-            self.safety.deadline(),
+            self.safety.deadline().filter(|_| self.connected),
             self.retry.as_ref().map(|retry| retry.at),
             look.map(|look| now + look),
             self.next_write(now),

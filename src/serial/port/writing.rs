@@ -27,6 +27,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Lowering {
     by: Instant,
+    /// Whether there is a safe string.
+    speaks: bool,
     /// Who waits for it.
     waiting: Vec<Sender<()>>,
 }
@@ -54,7 +56,8 @@ impl Worker {
 
     /// Ends a transmission that has lasted too long.
     pub(super) fn limit_transmission(&mut self, now: Instant) {
-        if self.safety.deadline().is_some_and(|at| at <= now) {
+        // While the port is not there nothing can be done about it.
+        if self.connected && self.safety.deadline().is_some_and(|at| at <= now) {
             let limit = self.sink.as_ref().and_then(|sink| sink.max_transmit);
             let reason = format!(
                 "the transmission has lasted {} s, which is the limit",
@@ -83,6 +86,7 @@ impl Worker {
             self.tell(&News::Transmitting(false));
         }
         let mut time = SAFE_PATIENCE;
+        let speaks = safe.is_some();
         if let Some(safe) = &safe {
             self.reason = Some((reason, own));
             let length = u32::try_from(safe.bytes.len()).unwrap_or(u32::MAX);
@@ -101,8 +105,10 @@ impl Worker {
         let by = Instant::now() + time;
         let lowering = self.lowering.get_or_insert_with(|| Lowering {
             by,
+            speaks: false,
             waiting: Vec::new(),
         });
+        lowering.speaks |= speaks;
         lowering.waiting.extend(done);
     }
 
@@ -239,6 +245,12 @@ impl Worker {
         }
         self.lowered = true;
         self.give_up_lowering();
+    }
+
+    /// Whether a safe string is under way: to the port, or in it.
+    pub(super) fn safe_is_under_way(&self) -> bool {
+        let lowering = self.lowering.as_ref();
+        self.outbox.is_making_safe() || lowering.is_some_and(|lowering| lowering.speaks)
     }
 
     pub(super) fn give_up_lowering(&mut self) {

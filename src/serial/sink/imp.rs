@@ -68,6 +68,18 @@ impl ObjectImpl for SerialSink {
         element.set_property("async", false);
         element.set_property("enable-last-sample", false);
         element.set_property("qos", false);
+        // Who sent the commands can no longer tell that the instrument is to be made safe.
+        if let Some(pad) = element.static_pad("sink") {
+            let sink = element.downgrade();
+            pad.connect_unlinked(move |_, _| {
+                if let Some(sink) = sink.upgrade()
+                    && let Some(running) = sink.imp().running()
+                {
+                    let reason = "nothing is linked to the sink any more".to_owned();
+                    drop(running.port.make_safe(reason, 0));
+                }
+            });
+        }
     }
 
     fn properties() -> &'static [glib::ParamSpec] {

@@ -105,6 +105,11 @@ impl Safety {
         self.transmitting_since?.checked_add(self.limit?)
     }
 
+    /// The safe string may not have been heard: it is due again.
+    pub(crate) fn rearm(&mut self) {
+        self.armed = true;
+    }
+
     /// Makes the instrument safe.
     pub(crate) fn release(&mut self) -> Release {
         let armed = std::mem::take(&mut self.armed);
