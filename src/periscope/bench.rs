@@ -13,6 +13,7 @@ use super::host::BenchHost;
 use super::lan::LanWatch;
 use super::reply::{OnDescription, OnTaken, with_number};
 use super::settings::{ConsoleMode, IceMode, Settings};
+use super::teller::Teller;
 use super::visitors::WebBench;
 use crate::arbitration::Standing;
 use crate::arbitration::desk::{Crew, Desk};
@@ -86,6 +87,8 @@ pub(crate) struct Bench {
     /// Who controls the instruments.
     pub(super) desk: Arc<Desk>,
     control_thread: Mutex<Option<JoinHandle<()>>>,
+    pub(super) teller: Mutex<Option<Teller>>,
+    teller_thread: Mutex<Option<JoinHandle<()>>>,
     /// Who controlled and who waited when that was told last.
     pub(super) told_control: Mutex<Option<Standing>>,
     /// The addresses that the user chose; none: all that lead to a LAN.
@@ -179,6 +182,8 @@ impl Bench {
             data: data.clone(),
             desk,
             control_thread: Mutex::new(None),
+            teller: Mutex::new(None),
+            teller_thread: Mutex::new(None),
             told_control: Mutex::new(None),
             chosen,
             page_url: Mutex::new(None),
@@ -210,6 +215,9 @@ impl Bench {
     }
 
     fn start_data(self: &Arc<Self>) -> anyhow::Result<()> {
+        let (teller, thread) = Teller::start(self.messenger.clone())?;
+        *lock(&self.teller) = Some(teller);
+        *lock(&self.teller_thread) = Some(thread);
         let crew: Weak<dyn Crew> = Arc::<Self>::downgrade(self);
         *lock(&self.control_thread) = Some(self.desk.start(crew)?);
         let bench = Arc::downgrade(self);
@@ -508,16 +516,20 @@ impl Bench {
         }
         self.desk.close();
         self.data.close();
-        let threads = [
-            lock(&self.control_thread).take(),
-            lock(&self.data_thread).take(),
-        ];
-        for thread in threads.into_iter().flatten() {
-            // Who stops the pipeline from within a message of ours cannot wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
+        wait_for(lock(&self.control_thread).take());
+        wait_for(lock(&self.data_thread).take());
+        // Now nobody has anything to tell any more.
+        drop(lock(&self.teller).take());
+        wait_for(lock(&self.teller_thread).take());
+    }
+}
+
+fn wait_for(thread: Option<JoinHandle<()>>) {
+    // Who stops the pipeline from within a message of ours cannot wait for itself.
+    if let Some(thread) = thread
+        && thread.thread().id() != std::thread::current().id()
+    {
+        let _ = thread.join();
     }
 }
 

@@ -1,8 +1,7 @@
 //! Who controls the instruments, as the bench carries it out and tells it.
 
-use gst::prelude::*;
-
 use super::bench::{Bench, lock};
+use super::teller::{Told, describe};
 use crate::arbitration::Standing;
 use crate::arbitration::desk::{Counts, Crew};
 use crate::media::data::News;
@@ -15,14 +14,7 @@ impl Crew for Bench {
         if told.as_ref() == Some(standing) || (told.is_none() && nobody(standing)) {
             return;
         }
-        let waiting = standing.waiting.iter().map(|peer| peer.to_send_value());
-        self.messenger.post(
-            gst::Structure::builder("periscope-control")
-                .field("holder", standing.holder.unwrap_or_default())
-                .field("waiting", gst::Array::new(waiting))
-                .build(),
-        );
-        self.messenger.print("control", &describe(standing));
+        self.tell(Told::Control(standing.clone()));
     }
 
     fn make_safe(&self, reason: &str, after: u64) {
@@ -47,17 +39,17 @@ impl Bench {
 
     /// `label` is empty for all instruments.
     fn tell_safe(&self, label: &str, reason: &str) {
-        self.messenger.post(
-            gst::Structure::builder("periscope-safe")
-                .field("label", label)
-                .field("reason", reason)
-                .build(),
-        );
-        let line = match label {
-            "" => reason.to_owned(),
-            label => format!("{label}: {reason}"),
-        };
-        self.messenger.print("safe", &line);
+        self.tell(Told::Safe {
+            label: label.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// Never waits: the thread that makes instruments safe calls this.
+    fn tell(&self, told: Told) {
+        if let Some(teller) = &*lock(&self.teller) {
+            teller.tell(told);
+        }
     }
 
     /// Has the instruments made safe unless they are.
@@ -84,43 +76,5 @@ impl Bench {
     /// Who controls and who waits, and what was counted.
     pub(super) fn control_statistics(&self) -> (Standing, Counts) {
         self.desk.overview()
-    }
-}
-
-fn describe(standing: &Standing) -> String {
-    let holder = match standing.holder {
-        Some(peer) => format!("viewer {peer} has control"),
-        None => "nobody has control".to_owned(),
-    };
-    let waiting: Vec<String> = standing.waiting.iter().map(ToString::to_string).collect();
-    match waiting.as_slice() {
-        [] => holder,
-        [one] => format!("{holder}, viewer {one} asks for it"),
-        more => format!("{holder}, viewers {} ask for it", more.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::arbitration::Role;
-
-    #[test]
-    fn a_person_is_told_who_controls_and_who_waits() {
-        let standing = |holder, waiting: &[u32]| Standing {
-            holder,
-            role: Role::None,
-            waiting: waiting.to_vec(),
-            timeout: None,
-        };
-        assert_eq!(describe(&standing(None, &[])), "nobody has control");
-        assert_eq!(
-            describe(&standing(Some(3), &[5])),
-            "viewer 3 has control, viewer 5 asks for it"
-        );
-        assert_eq!(
-            describe(&standing(Some(3), &[5, 7])),
-            "viewer 3 has control, viewers 5, 7 ask for it"
-        );
     }
 }

@@ -22,6 +22,7 @@ mod requirements;
 mod settings;
 mod signals;
 mod statistics;
+mod teller;
 mod visitors;
 
 pub use pads::DataPad;
