@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use common::data_pads::{bench, control_code, controller, number, out, port};
@@ -209,6 +211,29 @@ fn a_viewer_that_ends_with_control_makes_the_instrument_safe_at_once() {
     page.say(r#"{"type":"bye","text":"closed"}"#);
     assert_eq!(out.wait_safe(), "viewer 1, who had control, is gone");
     next.hears(r#""holder":2,"you":"holder""#);
+}
+
+#[test]
+fn an_application_that_holds_up_messages_does_not_hold_up_the_dead_man() {
+    let bench = bench("heartbeat-timeout=0");
+    let out = out(&bench);
+    let page = controller(&bench);
+    let (free, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let bus = bench.pipeline.bus().unwrap();
+    bus.unset_sync_handler();
+    bus.set_sync_handler(move |_, message| {
+        let structure = message.structure();
+        if structure.is_some_and(|structure| structure.name() == "periscope-control") {
+            let _ = held.lock().unwrap().recv();
+        }
+        gst::BusSyncReply::Drop
+    });
+    page.send("data_0", "TX;");
+    out.wait_command("TX;");
+    page.say(r#"{"type":"bye","text":"closed"}"#);
+    assert_eq!(out.wait_safe(), "viewer 1, who had control, is gone");
+    drop(free);
 }
 
 #[test]
