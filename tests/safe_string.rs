@@ -242,6 +242,21 @@ fn a_sink_introduces_itself_upstream() {
     }
 }
 
+#[test]
+fn a_sink_introduces_itself_to_who_is_linked_to_it_later() {
+    let instrument = Instrument::new();
+    let line = sink(&instrument, "");
+    let source = line.appsrc().static_pad("src").unwrap();
+    let sink = source.peer().unwrap();
+    source.unlink(&sink).unwrap();
+    let events = upstream(&line);
+    source.link(&sink).unwrap();
+    events.wait("its state", |all| {
+        all.iter()
+            .any(|structure| structure.name() == "instrument-state")
+    });
+}
+
 /// A `gst-launch-1.0` that has worked the instrument.
 fn launched(instrument: &mut Instrument) -> Child {
     let mut child = Command::new("gst-launch-1.0")

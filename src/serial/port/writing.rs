@@ -23,12 +23,19 @@ const SAFE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long an end waits for a device that does not take the safe string.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the driver calls sent may still be in the chip, which the lines may supply.
+const IN_THE_CHIP: Duration = Duration::from_millis(20);
+/// A message of which no more is left is finished before the safe string, in bytes.
+const LEFT_OF_A_MESSAGE: u32 = 64;
+
 /// DTR and RTS are to go down as soon as the safe string is out.
 #[derive(Debug)]
 pub(super) struct Lowering {
     by: Instant,
     /// Whether there is a safe string.
     speaks: bool,
+    /// Since when the driver has nothing left to send.
+    sent_since: Option<Instant>,
     /// Who waits for it.
     waiting: Vec<Sender<()>>,
 }
@@ -92,6 +99,11 @@ impl Worker {
             let length = u32::try_from(safe.bytes.len()).unwrap_or(u32::MAX);
             let each = self.settings().character() + safe.pacing.character;
             time += each.saturating_mul(length);
+            // Before it goes what the driver has, and what is left of a short message.
+            let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
+            let before = u32::try_from(unsent).unwrap_or(u32::MAX);
+            let before = before.saturating_add(LEFT_OF_A_MESSAGE);
+            time += self.settings().character().saturating_mul(before);
             if let Some(opened) = &self.opened
                 && self.blocked
             {
@@ -106,6 +118,7 @@ impl Worker {
         let lowering = self.lowering.get_or_insert_with(|| Lowering {
             by,
             speaks: false,
+            sent_since: None,
             waiting: Vec::new(),
         });
         lowering.speaks |= speaks;
@@ -232,11 +245,16 @@ impl Worker {
 
     /// Lowers DTR and RTS if the safe string is out, or does not get out.
     fn finish_lowering(&mut self, now: Instant) {
-        let Some(lowering) = &self.lowering else {
+        let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
+        let Some(lowering) = &mut self.lowering else {
             return;
         };
-        let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
-        let is_out = !self.outbox.is_making_safe() && unsent == 0;
+        let is_sent = !self.outbox.is_making_safe() && unsent == 0;
+        lowering.sent_since = is_sent.then(|| lowering.sent_since.unwrap_or(now));
+        let is_out = match lowering.sent_since {
+            Some(since) => !lowering.speaks || now >= since + IN_THE_CHIP,
+            None => false,
+        };
         if !is_out && now < lowering.by {
             return;
         }

@@ -71,6 +71,12 @@ impl ObjectImpl for SerialSink {
         // Who sent the commands can no longer tell that the instrument is to be made safe.
         if let Some(pad) = element.static_pad("sink") {
             let sink = element.downgrade();
+            let linked = element.downgrade();
+            pad.connect_linked(move |_, _| {
+                if let Some(sink) = linked.upgrade() {
+                    sink.imp().introduce();
+                }
+            });
             pad.connect_unlinked(move |_, _| {
                 if let Some(sink) = sink.upgrade()
                     && let Some(running) = sink.imp().running()
