@@ -30,10 +30,11 @@
 //!
 //! # Threads
 //! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
-//! watches who controls and alone makes instruments safe, one tells of that, one reads the UDP port, one looks
-//! after the addresses of this host; the console has one while it reads, the page server
-//! two, mDNS one. A serial port has one thread, each element on it one that tells the bus,
-//! and a port with a safe string a process. All end before the element is READY again.
+//! watches who controls and alone makes instruments safe, one tells of that, one reads the
+//! UDP port, one looks after the addresses of this host; the console has one while it reads,
+//! the page server two, mDNS one. A serial port has one thread, each element on it one that
+//! tells the bus, and a port with a safe string a process. All end before the element is
+//! READY again.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
 //! requests) knows no socket, thread or GStreamer, and takes time as an argument.

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use crate::arbitration::allow::{AllowList, BadPattern};
-
-/// Longest profile that is read, in bytes.
-const MAX_PROFILE: usize = 128 * 1024;
+use crate::serial::profile::MAX_PROFILE;
 
 /// Longest profile that pages are told, in bytes and without the spaces: webrtcbin loses
 /// messages above 64 KiB.
@@ -20,7 +18,8 @@ const MAX_TOLD: usize = 60_000;
 pub(crate) struct Profile {
     /// As the page gets it; none if it is too long.
     pub(crate) json: Option<serde_json::Value>,
-    /// Which commands it allows; none: all; an empty list: nothing. A list that cannot be used allows nothing.
+    /// Which commands it allows; none: all; an empty list: nothing. A list that cannot be
+    /// used allows nothing.
     pub(super) allow: Option<Result<AllowList, BadPattern>>,
 }
 

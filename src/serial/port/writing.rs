@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::News;
 use super::opened::Opened;
 use super::worker::{Worker, finish};
-use crate::serial::transmit::{Changed, Item, Kind, Step};
+use crate::serial::transmit::{Changed, Item, Kind, Step, WORTH_FINISHING};
 
 /// The device is given no more than it sends in this time: what it has cannot be overtaken
 /// by the safe string.
@@ -25,8 +25,6 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the driver calls sent may still be in the chip, which the lines may supply.
 const IN_THE_CHIP: Duration = Duration::from_millis(20);
-/// A message of which no more is left is finished before the safe string, in bytes.
-const LEFT_OF_A_MESSAGE: u32 = 64;
 
 /// DTR and RTS are to go down as soon as the safe string is out.
 #[derive(Debug)]
@@ -101,8 +99,7 @@ impl Worker {
             time += each.saturating_mul(length);
             // Before it goes what the driver has, and what is left of a short message.
             let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
-            let before = u32::try_from(unsent).unwrap_or(u32::MAX);
-            let before = before.saturating_add(LEFT_OF_A_MESSAGE);
+            let before = u32::try_from(unsent.saturating_add(WORTH_FINISHING)).unwrap_or(u32::MAX);
             time += self.settings().character().saturating_mul(before);
             if let Some(opened) = &self.opened
                 && self.blocked

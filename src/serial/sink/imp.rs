@@ -68,15 +68,15 @@ impl ObjectImpl for SerialSink {
         element.set_property("async", false);
         element.set_property("enable-last-sample", false);
         element.set_property("qos", false);
-        // Who sent the commands can no longer tell that the instrument is to be made safe.
         if let Some(pad) = element.static_pad("sink") {
             let sink = element.downgrade();
-            let linked = element.downgrade();
             pad.connect_linked(move |_, _| {
-                if let Some(sink) = linked.upgrade() {
+                if let Some(sink) = sink.upgrade() {
                     sink.imp().introduce();
                 }
             });
+            // Who sent the commands can no longer tell that the instrument is to be made safe.
+            let sink = element.downgrade();
             pad.connect_unlinked(move |_, _| {
                 if let Some(sink) = sink.upgrade()
                     && let Some(running) = sink.imp().running()

@@ -8,7 +8,7 @@ mod safety;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use outbox::{Item, Kind, Outbox, Pacing, Step};
+pub(crate) use outbox::{Item, Kind, Outbox, Pacing, Step, WORTH_FINISHING};
 #[cfg(test)]
 use safety::Release;
 pub(crate) use safety::{Changed, Safety, Transmission};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// What may remain of a message when the safe string is due and still be written first. A
 /// message cut off would swallow the string that follows.
-const WORTH_FINISHING: usize = 64;
+pub(crate) const WORTH_FINISHING: usize = 64;
 /// The same as time, where there are pauses.
 const WORTH_WAITING: Duration = Duration::from_millis(100);
 
