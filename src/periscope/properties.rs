@@ -233,7 +233,8 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .blurb(
                 "Where a browser on the LAN finds the page, key included; open it and watch. \
                  None while the element is not PAUSED or PLAYING, or without http. Also posted \
-                 as element message periscope-page, field url",
+                 as element message periscope-page: field url; https-url is the same by https, for \
+                 talking; fingerprint that of the certificate there",
             )
             .read_only()
             .build(),
