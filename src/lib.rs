@@ -14,7 +14,7 @@
 //! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
 //! | `ice` | one UDP port for all peers |
-//! | `identity` | certificate and codes, kept on disk |
+//! | `identity` | certificates and codes, kept on disk |
 //! | `mdns` | the bench's name on the LAN |
 //! | `memory` | keeps the process small while viewers come and go |
 //! | `random` | text that nobody can guess |

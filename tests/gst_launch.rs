@@ -220,6 +220,25 @@ fn standard_input_that_ends_does_not_end_the_pipeline() {
     assert!(text.contains("id=\"code-in\""));
 }
 
+#[test]
+fn the_console_tells_the_addresses_by_http_first_then_by_https_and_what_those_are_for() {
+    let mut bench = Launched::start(
+        &format!("periscope name=p port=0 address=127.0.0.1 key=lab-7 console=on {PICTURE}"),
+        false,
+    );
+    let http = bench.wait_line("page");
+    let rest = http.strip_prefix("http://127.0.0.1:").unwrap();
+    assert_eq!(bench.wait_line("page"), format!("https://127.0.0.1:{rest}"));
+    let note = bench.wait_line("note");
+    assert!(note.starts_with("https is for talking"), "{note}");
+    // This bench is not the same one after a restart.
+    assert!(note.contains("after each start"), "{note}");
+    assert_eq!(
+        note.split("fingerprint sha-256 ").nth(1).map(str::len),
+        Some(95)
+    );
+}
+
 /// A standard input that nobody reads.
 fn no_input() -> ChildStdin {
     let mut child = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();

@@ -211,6 +211,18 @@ fn the_page_has_an_address_with_a_key_while_the_element_runs() {
 }
 
 #[test]
+fn a_program_is_told_the_address_by_http_and_by_https_and_the_certificate() {
+    let bench = Bench::start("periscope name=p console=off port=0 address=127.0.0.1 key=lab-7");
+    let field = |name| bench.messages("periscope-page", |page| page.get::<String>(name).unwrap());
+    let url = bench.element.property::<Option<String>>("page-url");
+    assert_eq!(field("url"), [url.clone().unwrap()]);
+    let https = url.unwrap().replace("http://", "https://");
+    assert_eq!(field("https-url"), [https]);
+    let fingerprints = field("fingerprint");
+    assert!(fingerprints[0].starts_with("sha-256 "), "{fingerprints:?}");
+}
+
+#[test]
 fn an_address_that_is_not_this_hosts_is_an_error_that_names_it() {
     let bench = Bench::prepare("periscope name=p console=off http=false address=198.51.100.7");
     assert!(bench.pipeline.set_state(gst::State::Playing).is_err());

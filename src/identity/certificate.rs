@@ -1,4 +1,4 @@
-//! The certificate that a bench shows in DTLS.
+//! The certificate that a bench shows in DTLS, and its key.
 
 use crate::signaling::fingerprint::certificate_der;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -9,6 +9,8 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Certificate {
     pem: String,
+    /// PKCS#8, DER.
+    key: Vec<u8>,
     fingerprint: [u8; 32],
 }
 
@@ -27,6 +29,7 @@ impl Certificate {
         Ok(Self {
             fingerprint: Sha256::digest(certificate.der()).into(),
             pem: format!("{}{}", certificate.pem(), key.serialize_pem()),
+            key: key.serialize_der(),
         })
     }
 
@@ -35,14 +38,11 @@ impl Certificate {
     pub(super) fn from_pem(pem: String) -> Option<Self> {
         let der = certificate_der(&pem).ok()?;
         let key = KeyPair::from_pem(pem.get(pem.find("-----BEGIN PRIVATE KEY-----")?..)?).ok()?;
-        // The public key stands in its certificate as it is.
-        let public = key.public_key_raw();
-        der.windows(public.len())
-            .any(|window| window == public)
-            .then(|| Self {
-                fingerprint: Sha256::digest(&der).into(),
-                pem,
-            })
+        is_for(&der, &key).then(|| Self {
+            fingerprint: Sha256::digest(&der).into(),
+            key: key.serialize_der(),
+            pem,
+        })
     }
 
     /// The certificate, then its key in PKCS#8 (RFC 7468).
@@ -54,6 +54,23 @@ impl Certificate {
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
+
+    /// The key, PKCS#8 in DER form.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The bench's name on the LAN, see [`Identity::mdns_name`](super::Identity::mdns_name).
+    pub(super) fn mdns_name(&self) -> String {
+        let [a, b, c, d, ..] = self.fingerprint;
+        format!("periscope-{a:02x}{b:02x}{c:02x}{d:02x}.local")
+    }
+}
+
+/// Whether a certificate in DER form is one for this key, which stands in it as it is.
+pub(super) fn is_for(der: &[u8], key: &KeyPair) -> bool {
+    let public = key.public_key_raw();
+    der.windows(public.len()).any(|window| window == public)
 }
 
 impl fmt::Debug for Certificate {

@@ -3,7 +3,7 @@
 //! Beside it lies a lock file; whoever reads to write, or writes, holds its lock (`flock`). The
 //! lock is not on the file itself because that is replaced by each write.
 
-use super::{Certificate, IdentityError};
+use super::{Certificate, IdentityError, WebCertificate};
 use crate::signaling::codes::Codes;
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -22,7 +22,22 @@ const MAX_FILE: u64 = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Content {
     pub(super) certificate: Certificate,
+    /// None in files from before there was https, and if it is damaged: what is lost with it are
+    /// the exceptions that browsers made, and no code.
+    pub(super) web: Option<WebCertificate>,
     pub(super) codes: Codes,
+}
+
+impl Content {
+    /// A new identity.
+    pub(super) fn new() -> Result<Self, IdentityError> {
+        let certificate = Certificate::generate()?;
+        Ok(Self {
+            web: Some(WebCertificate::generate(&certificate)?),
+            certificate,
+            codes: Codes::default(),
+        })
+    }
 }
 
 /// The file as it is written.
@@ -31,6 +46,9 @@ struct Format {
     version: u64,
     /// The certificate, then the key.
     pem: String,
+    /// The certificate for browsers. Its key is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    web: Option<String>,
     codes: Codes,
 }
 
@@ -94,8 +112,12 @@ impl Store {
             warnings.extend(tighten(self.folder(), 0o700));
         }
         let content = match transaction.read() {
-            Ok(Some(content)) => {
+            Ok(Some(mut content)) => {
                 warnings.extend(tighten(&self.path, 0o600));
+                if content.web.is_none() {
+                    content.web = Some(WebCertificate::generate(&content.certificate)?);
+                    content = transaction.keep(content)?;
+                }
                 content
             }
             Ok(None) => transaction.keep(make()?)?,
@@ -180,13 +202,20 @@ impl Store {
             }
             AnyFormat { version } => return Err(broken(format!("there is no format {version}"))),
         }
-        let Format { pem, codes, .. } = serde_json::from_str(&text).map_err(syntax)?;
+        let Format {
+            pem, web, codes, ..
+        } = serde_json::from_str(&text).map_err(syntax)?;
         let certificate = Certificate::from_pem(pem)
             .ok_or_else(|| broken("certificate and key are damaged".into()))?;
+        let web = web.and_then(|pem| WebCertificate::from_pem(pem, &certificate));
         if !codes.is_sound() {
             return Err(broken("too many codes, or one of them twice".into()));
         }
-        Ok(Some(Content { certificate, codes }))
+        Ok(Some(Content {
+            certificate,
+            web,
+            codes,
+        }))
     }
 
     fn read_text(&self) -> io::Result<String> {
@@ -227,6 +256,7 @@ impl Transaction<'_> {
             let mut bytes = serde_json::to_vec_pretty(&Format {
                 version: VERSION,
                 pem: content.certificate.pem().to_owned(),
+                web: content.web.as_ref().map(|web| web.pem().to_owned()),
                 codes: content.codes.clone(),
             })?;
             bytes.push(b'\n');

@@ -1,22 +1,26 @@
-//! What makes a bench the same one after a restart: its certificate, and the codes that it gave
+//! What makes a bench the same one after a restart: its certificates, and the codes that it gave
 //! out.
 //!
-//! In comes where to keep them; out come the certificate as `webrtcbin` wants it, the fingerprint
-//! that codes carry, the bench's name on the LAN, and the register of codes. The element opens
+//! In comes where to keep them; out come the certificate as `webrtcbin` wants it, the one for
+//! browsers as TLS wants it, the fingerprint that codes carry, the bench's name on the LAN, and
+//! the register of codes. The element opens
 //! one [`Identity`] when it starts. All is in one file (`file`), which several benches of one
 //! user share: each change is made to what the file says at that moment, under a lock, so none
 //! undoes another's.
 
 mod certificate;
 mod file;
+mod web;
 
 use crate::signaling::codes::Codes;
+use crate::signaling::http::TlsCertificate;
 use certificate::Certificate;
 use file::{Content, Loaded, Store};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
+use web::WebCertificate;
 
 /// What to do where nothing can be kept.
 const ADVICE: &str = "name another file, or set identity=none to go without, with codes that end \
@@ -79,6 +83,8 @@ pub(crate) struct Identity {
     /// None: it ends with the process.
     store: Option<Store>,
     certificate: Certificate,
+    web: WebCertificate,
+    web_is_kept: bool,
     /// The codes as they were when it was opened.
     codes: Codes,
 }
@@ -96,28 +102,32 @@ impl Identity {
                 std::env::var_os("HOME"),
             )?),
             Source::File(path) => Store::at(path),
-            Source::None => {
-                let identity = Self {
-                    store: None,
-                    certificate: Certificate::generate()?,
-                    codes: Codes::default(),
-                };
-                return Ok((identity, None));
-            }
+            Source::None => return Ok((Self::of(None, Content::new()?)?, None)),
         };
-        let Loaded { content, warnings } = store.open(now, || {
-            Ok(Content {
-                certificate: Certificate::generate()?,
-                codes: Codes::default(),
-            })
-        })?;
-        let identity = Self {
-            store: Some(store),
-            certificate: content.certificate,
-            codes: content.codes,
-        };
+        let Loaded { content, warnings } = store.open(now, Content::new)?;
         let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
-        Ok((identity, warning))
+        Ok((Self::of(Some(store), content)?, warning))
+    }
+
+    fn of(store: Option<Store>, content: Content) -> Result<Self, IdentityError> {
+        let Content {
+            certificate,
+            web,
+            codes,
+        } = content;
+        // On a disk that cannot be written it may be another one each time.
+        let web_is_kept = store.is_some() && web.is_some();
+        let web = match web {
+            Some(web) => web,
+            None => WebCertificate::generate(&certificate)?,
+        };
+        Ok(Self {
+            store,
+            certificate,
+            web,
+            web_is_kept,
+            codes,
+        })
     }
 
     /// The certificate, and after it its private key in PKCS#8: the property `pem` of
@@ -131,11 +141,23 @@ impl Identity {
         self.certificate.fingerprint()
     }
 
+    /// The certificate that browsers see, with the key of the other one.
+    pub(crate) fn tls_certificate(&self) -> TlsCertificate {
+        TlsCertificate {
+            certificate: self.web.der().to_vec(),
+            key: self.certificate.key().to_vec(),
+        }
+    }
+
+    /// Whether browsers see the same certificate after a restart.
+    pub(crate) fn keeps_tls_certificate(&self) -> bool {
+        self.web_is_kept
+    }
+
     /// The bench's name on the LAN (RFC 6762): `periscope-` and the first eight hexadecimal
     /// digits of the fingerprint, `.local`.
     pub(crate) fn mdns_name(&self) -> String {
-        let [a, b, c, d, ..] = self.certificate.fingerprint();
-        format!("periscope-{a:02x}{b:02x}{c:02x}{d:02x}.local")
+        self.certificate.mdns_name()
     }
 
     /// The codes as they were when the identity was opened.
@@ -163,10 +185,15 @@ impl Identity {
             // Somebody has removed it: it is written anew.
             Ok(None) => Content {
                 certificate: self.certificate.clone(),
+                web: None,
                 codes: codes.clone(),
             },
             Err(error) => return (change(codes), Err(error)),
         };
+        // An earlier version of Periscope, on the same file, has left it out.
+        if content.web.is_none() && content.certificate == self.certificate {
+            content.web = Some(self.web.clone());
+        }
         let before = content.codes.clone();
         let result = change(&mut content.codes);
         *codes = content.codes.clone();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::signaling::code::Rights;
+use crate::signaling::fingerprint::Fingerprint;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -60,6 +61,111 @@ fn the_name_begins_with_the_fingerprint() {
     assert_eq!(identity.mdns_name(), format!("periscope-{hex}.local"));
 }
 
+/// What browsers are shown.
+fn web(identity: &Identity) -> Vec<u8> {
+    identity.tls_certificate().certificate
+}
+
+#[test]
+fn browsers_see_the_same_certificate_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.json");
+    let (before, _) = open(&path);
+    let (after, warning) = open(&path);
+    assert_eq!(warning, None);
+    assert_eq!(web(&after), web(&before));
+    assert!(before.keeps_tls_certificate() && after.keeps_tls_certificate());
+    let (new, _) = Identity::open(Source::None, now()).unwrap();
+    assert!(!new.keeps_tls_certificate());
+}
+
+#[test]
+fn both_certificates_are_for_one_key() {
+    let (identity, _) = Identity::open(Source::None, now()).unwrap();
+    let tls = identity.tls_certificate();
+    let key = rcgen::KeyPair::try_from(tls.key.as_slice()).unwrap();
+    assert!(identity.certificate_pem().contains(&key.serialize_pem()));
+    assert!(certificate::is_for(&tls.certificate, &key));
+    assert_ne!(
+        Fingerprint::of_der(&tls.certificate),
+        Fingerprint::sha256(&identity.fingerprint())
+    );
+}
+
+/// Takes the certificate for browsers out of a file, as before there was https.
+fn make_old(path: &Path) -> String {
+    let mut value: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    value.as_object_mut().unwrap().remove("web").unwrap();
+    fs::write(path, value.to_string()).unwrap();
+    value.to_string()
+}
+
+#[test]
+fn a_file_from_before_https_gets_a_certificate_for_browsers_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.json");
+    let (first, _) = open(&path);
+    let mut codes = first.codes();
+    let make = |codes: &mut Codes| codes.make(Rights::View, false, None, now()).unwrap();
+    first.change_codes(&mut codes, make).1.unwrap();
+    make_old(&path);
+
+    let (before, warning) = open(&path);
+    assert_eq!(warning, None);
+    assert_eq!(before.certificate_pem(), first.certificate_pem());
+    assert_eq!(before.codes(), codes);
+    assert!(before.keeps_tls_certificate());
+    assert_eq!(web(&open(&path).0), web(&before));
+}
+
+#[test]
+fn a_damaged_certificate_for_browsers_costs_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.json");
+    let (first, _) = open(&path);
+    let foreign = folder.path().join("foreign.json");
+    open(&foreign);
+    let member = |path: &Path| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    for damaged in ["", "-----BEGIN", member(&foreign)["web"].as_str().unwrap()] {
+        let mut value = member(&path);
+        value["web"] = damaged.into();
+        fs::write(&path, value.to_string()).unwrap();
+        let (after, warning) = open(&path);
+        assert_eq!(warning, None);
+        assert_eq!(after.certificate_pem(), first.certificate_pem());
+        assert_eq!(web(&open(&path).0), web(&after));
+    }
+}
+
+#[test]
+fn an_earlier_version_on_the_same_file_does_not_end_the_certificate_for_browsers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.json");
+    let (before, _) = open(&path);
+    make_old(&path);
+    let make = |codes: &mut Codes| codes.make(Rights::View, false, None, now()).unwrap();
+    before.change_codes(&mut before.codes(), make).1.unwrap();
+    assert_eq!(web(&open(&path).0), web(&before));
+}
+
+#[test]
+fn an_old_file_that_cannot_be_written_still_serves_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("identity.json");
+    open(&path);
+    let old = make_old(&path);
+    let lock = folder.path().join("identity.json.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let (after, warning) = open(&path);
+    assert!(warning.unwrap().contains("end with the process"));
+    assert!(!web(&after).is_empty() && !after.keeps_tls_certificate());
+    assert_eq!(fs::read_to_string(&path).unwrap(), old);
+}
+
 #[test]
 fn an_identity_that_is_not_kept_is_another_one_each_time() {
     let (one, warning) = Identity::open(Source::None, now()).unwrap();
@@ -94,18 +200,12 @@ fn what_is_open_to_others_is_closed_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("periscope/identity.json");
     let store = || Store::private(path.clone());
-    let make = || {
-        Ok(Content {
-            certificate: Certificate::generate()?,
-            codes: Codes::default(),
-        })
-    };
-    store().open(now(), make).unwrap();
+    store().open(now(), Content::new).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let parent = path.parent().unwrap();
     fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).unwrap();
 
-    let warnings = store().open(now(), make).unwrap().warnings;
+    let warnings = store().open(now(), Content::new).unwrap().warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(
         warnings
@@ -113,7 +213,7 @@ fn what_is_open_to_others_is_closed_and_reported() {
             .all(|text| text.contains("was open to other users"))
     );
     assert_eq!((mode(&path), mode(parent)), (0o600, 0o700));
-    let warnings = store().open(now(), make).unwrap().warnings;
+    let warnings = store().open(now(), Content::new).unwrap().warnings;
     assert_eq!(warnings, [] as [String; 0]);
 }
 
@@ -301,6 +401,7 @@ fn a_file_that_was_removed_is_written_anew_with_the_same_identity() {
     assert_eq!(codes.active(now()).count(), 2);
     let (after, _) = open(&path);
     assert_eq!(after.fingerprint(), identity.fingerprint());
+    assert_eq!(web(&after), web(&identity));
     assert_eq!(after.codes(), codes);
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::door::{Door, Issued, Refused};
 use super::host::BenchHost;
 use super::lan::LanWatch;
+use super::page::Page;
 use super::reply::{OnDescription, OnTaken, with_number};
 use super::settings::{ConsoleMode, IceMode, Settings};
 use super::teller::Teller;
@@ -30,7 +31,7 @@ use crate::peer::rtc::Network;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
 use crate::signaling::description::{Description, Kind};
-use crate::signaling::http::{AccessKey, HttpError, Limits, Server, ServerConfig};
+use crate::signaling::http::{AccessKey, HttpError, Limits, Server, ServerConfig, TlsCertificate};
 use anyhow::Context;
 use gst::prelude::*;
 
@@ -146,6 +147,7 @@ impl Bench {
         // The port and the page's server are there before the bench that they work for.
         let hall: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let (knocked, served) = (hall.clone(), hall.clone());
+        let certificate = door.tls_certificate();
         let server = door.open(
             settings,
             chosen.clone(),
@@ -155,7 +157,9 @@ impl Bench {
                 }
             },
             |port| match settings.http {
-                true => start_server(settings, &chosen, port, served.clone()).map(Some),
+                true => {
+                    start_server(settings, &chosen, port, &certificate, served.clone()).map(Some)
+                }
                 false => Ok(None),
             },
         )?;
@@ -251,23 +255,34 @@ impl Bench {
         else {
             return;
         };
-        for (number, address) in self.addresses().iter().enumerate() {
-            let url = format!("http://{}/#{key}", SocketAddr::new(*address, port));
-            if number == 0 {
-                *lock(&self.page_url) = Some(url.clone());
-                self.messenger.post(
-                    gst::Structure::builder("periscope-page")
-                        .field("url", &url)
-                        .build(),
-                );
-            }
-            self.messenger.print("page", &url);
+        let addresses = self.addresses();
+        let fingerprint = self.door.web_fingerprint();
+        let name = self.door.mdns_name();
+        let page = Page {
+            addresses: &addresses,
+            port,
+            key: &key,
+            name: lock(&self.publisher).is_some().then_some(name.as_str()),
+            fingerprint: &fingerprint,
+            is_kept: self.door.keeps_tls_certificate(),
+        };
+        let (http, https) = (page.urls("http"), page.urls("https"));
+        let ([url, ..], [https_url, ..]) = (http.as_slice(), https.as_slice()) else {
+            return;
+        };
+        *lock(&self.page_url) = Some(url.clone());
+        self.messenger.post(
+            gst::Structure::builder("periscope-page")
+                .field("url", url)
+                .field("https-url", https_url)
+                .field("fingerprint", fingerprint.to_string())
+                .build(),
+        );
+        // Whoever takes the first line gets what works without a question.
+        for url in http.iter().chain(&https) {
+            self.messenger.print("page", url);
         }
-        if lock(&self.publisher).is_some() {
-            let name = self.door.mdns_name();
-            self.messenger
-                .print("page", &format!("http://{name}:{port}/#{key}"));
-        }
+        self.messenger.print("note", &page.note());
     }
 
     /// Publishes the bench's name, and follows the addresses of this host.
@@ -573,6 +588,7 @@ fn start_server(
     settings: &Settings,
     chosen: &[IpAddr],
     port: u16,
+    certificate: &TlsCertificate,
     bench: Arc<OnceLock<Weak<Bench>>>,
 ) -> Result<(Server, String), Refused> {
     let key = match &settings.key {
@@ -583,6 +599,7 @@ fn start_server(
     let config = ServerConfig {
         addresses: chosen.to_vec(),
         port,
+        certificate: certificate.clone(),
         key,
         page: PAGE,
         limits: Limits::default(),

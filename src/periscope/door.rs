@@ -18,6 +18,7 @@ use crate::peer::rtc::Certificate;
 use crate::signaling::code::{Code, CodeId, Rights};
 use crate::signaling::codes::{Codes, Record};
 use crate::signaling::fingerprint::Fingerprint;
+use crate::signaling::http::TlsCertificate;
 use crate::signaling::qr;
 
 /// How many ports are tried if none is set: as many as the page's server does.
@@ -138,6 +139,21 @@ impl Door {
 
     pub(super) fn certificate(&self) -> &Arc<Certificate> {
         &self.certificate
+    }
+
+    /// What browsers see that come by https.
+    pub(super) fn tls_certificate(&self) -> TlsCertificate {
+        self.identity.tls_certificate()
+    }
+
+    /// Of the certificate that browsers see.
+    pub(super) fn web_fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_der(&self.identity.tls_certificate().certificate)
+    }
+
+    /// Whether browsers see the same certificate after a restart.
+    pub(super) fn keeps_tls_certificate(&self) -> bool {
+        self.identity.keeps_tls_certificate()
     }
 
     pub(super) fn mdns_name(&self) -> String {

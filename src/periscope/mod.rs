@@ -16,6 +16,7 @@ mod imp;
 mod instruments;
 mod lan;
 mod pads;
+mod page;
 mod properties;
 mod reply;
 mod requirements;

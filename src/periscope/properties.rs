@@ -23,9 +23,10 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
         glib::ParamSpecBoolean::builder("http")
             .nick("HTTP")
             .blurb(
-                "Serve the page at / and WHEP (draft-ietf-wish-whep) at /whep. Both are in \
-                 the clear: who listens on the LAN can read the key; what the peers say to \
-                 each other is encrypted in any case",
+                "Serve the page at / and WHEP (draft-ietf-wish-whep) at /whep, by http and by \
+                 https on one port. By http both are in the clear: who listens on the LAN can \
+                 read the key; what the peers say to each other is encrypted in any case. For \
+                 https browsers ask once, for the certificate is the bench's own",
             )
             .default_value(true)
             .mutable_ready()
@@ -145,7 +146,7 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
         glib::ParamSpecString::builder("identity")
             .nick("Identity")
             .blurb(
-                "File that keeps the bench's certificate and the codes, so that a printed code \
+                "File that keeps the bench's certificates and the codes, so that a printed code \
                  stays valid. none: new ones at each start. If it is not set: \
                  $XDG_STATE_HOME/periscope/identity.json, or ~/.local/state in place of the \
                  former. Who can read the file can pass for the bench",
@@ -272,7 +273,8 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .blurb(
                 "Where a browser on the LAN finds the page, key included; open it and watch. \
                  None while the element is not PAUSED or PLAYING, or without http. Also posted \
-                 as element message periscope-page, field url",
+                 as element message periscope-page: field url; https-url is the same by https, for \
+                 talking; fingerprint that of the certificate there",
             )
             .read_only()
             .build(),

@@ -31,6 +31,9 @@ pub enum HttpError {
     /// No threads for the server.
     #[error("cannot start the threads of the page's server: {0}")]
     Threads(io::Error),
+    /// The certificate cannot be shown, or its key cannot sign.
+    #[error("the bench's certificate is of no use for https: {0}")]
+    Certificate(tokio_rustls::rustls::Error),
 }
 
 /// Listens on all of `addresses`, or, if there are none, on every address of either family; all

@@ -1,4 +1,5 @@
-//! The page, and the door behind it: a small HTTP server on the LAN.
+//! The page, and the door behind it: a small HTTP server on the LAN, for http and https on one
+//! port.
 //!
 //! Out goes one self-contained page. In come WHEP requests (draft-ietf-wish-whep): an offer in the
 //! body of a `POST`, for which the [`Bench`] makes an answer, and a `DELETE` that ends the session
@@ -11,10 +12,12 @@ mod listen;
 mod policy;
 mod routes;
 mod server;
+mod tls;
 
 pub use key::{AccessKey, KeyError};
 pub use listen::HttpError;
 pub use server::{Limits, Server, ServerConfig};
+pub use tls::TlsCertificate;
 
 use std::fmt;
 use std::net::SocketAddr;

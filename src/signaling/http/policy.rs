@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use warp::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers of every response.
+/// Headers of every response. No `Strict-Transport-Security` (RFC 6797): http stays open, and a
+/// browser that has seen it lets nobody make an exception for our certificate any more.
 const COMMON: [(&str, &str); 3] = [
     ("x-content-type-options", "nosniff"),
     // The key is in the fragment, which browsers never send; this is for what follows.

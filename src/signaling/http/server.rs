@@ -2,6 +2,7 @@
 
 use super::listen::listen;
 use super::routes::{Client, routes};
+use super::tls::{self, TlsCertificate};
 use super::{AccessKey, Bench, HttpError};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -13,10 +14,13 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How long [`Server::stop`] waits for responses that are on their way.
 const STOP: Duration = Duration::from_secs(1);
@@ -30,8 +34,11 @@ const THREADS: usize = 2;
 /// What a client may take of time and space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For the headers of a request, and so also for idling between two of them.
+    /// For the first byte of a connection, then for the headers of a request, and so also for
+    /// idling between two of them.
     pub header: Duration,
+    /// For the handshake of TLS.
+    pub handshake: Duration,
     /// For the body of a request.
     pub body: Duration,
     /// For a connection, from first to last: pages do not need theirs for long, and a client that
@@ -44,10 +51,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10 s, 10 s, 60 s, 0.2 s, 256.
+    /// 10 s, 10 s, 10 s, 60 s, 0.2 s, 256.
     fn default() -> Self {
         Self {
             header: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             body: Duration::from_secs(10),
             connection: Duration::from_secs(60),
             wrong_key: Duration::from_millis(200),
@@ -63,6 +71,8 @@ pub struct ServerConfig {
     pub addresses: Vec<IpAddr>,
     /// The port, the same on all addresses; 0 lets the system choose.
     pub port: u16,
+    /// What browsers see that come by https.
+    pub certificate: TlsCertificate,
     /// What WHEP requests must bring.
     pub key: AccessKey,
     /// The page: one self-contained HTML text.
@@ -85,15 +95,18 @@ impl Server {
     /// Starts listening; the page can be opened when this returns.
     ///
     /// # Errors
-    /// [`HttpError`]: the port is taken or not allowed, the address is not ours, no threads.
+    /// [`HttpError`]: the port is taken or not allowed, the address is not ours, no threads, no
+    /// certificate with its key.
     pub fn start(config: ServerConfig, bench: Arc<dyn Bench>) -> Result<Self, HttpError> {
         let ServerConfig {
             addresses,
             port,
+            certificate,
             key,
             page,
             limits,
         } = config;
+        let tls = tls::acceptor(certificate).map_err(HttpError::Certificate)?;
         let listeners = listen(&addresses, port)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -105,6 +118,7 @@ impl Server {
         let (alive, tasks) = mpsc::channel();
         let door = Door {
             service: TowerToHyperService::new(warp::service(routes(page, key, bench, limits))),
+            tls,
             limits,
             permits: Arc::new(Semaphore::new(limits.connections)),
             stopped,
@@ -157,6 +171,7 @@ impl Drop for Server {
 #[derive(Clone)]
 struct Door<S> {
     service: S,
+    tls: TlsAcceptor,
     limits: Limits,
     permits: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
@@ -193,10 +208,48 @@ where
     }
 
     async fn serve(self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
+        let end = Instant::now() + self.limits.connection;
         // An answer is one small write that somebody waits for.
         let _ = stream.set_nodelay(true);
         // ::ffff:192.168.1.5 is how a socket for both families shows an IPv4 address.
         let client = Client(SocketAddr::new(address.ip().to_canonical(), address.port()));
+        let mut stopped = self.stopped.clone();
+        let opened = tokio::select! {
+            opened = self.open(stream) => opened,
+            _ = sleep_until(end) => return,
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
+        match opened {
+            Some(Opened::Plain(stream)) => self.talk(stream, client, end).await,
+            Some(Opened::Tls(stream)) => self.talk(stream, client, end).await,
+            // Nobody spoke, or the browser does not trust the certificate yet: there is nobody
+            // to tell.
+            None => {}
+        }
+        drop(permit);
+    }
+
+    /// Waits for the first byte, and, if that begins a handshake of TLS, for the rest of it.
+    async fn open(&self, stream: TcpStream) -> Option<Opened> {
+        let mut first = [0];
+        let patience = timeout(self.limits.header, stream.peek(&mut first));
+        if !matches!(patience.await, Ok(Ok(1))) {
+            return None;
+        }
+        if first != [tls::HANDSHAKE] {
+            return Some(Opened::Plain(stream));
+        }
+        match timeout(self.limits.handshake, self.tls.accept(stream)).await {
+            Ok(Ok(stream)) => Some(Opened::Tls(Box::new(stream))),
+            _ => None,
+        }
+    }
+
+    /// Answers requests until `end`.
+    async fn talk<T>(self, stream: T, client: Client, end: Instant)
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let service = self.service;
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(client);
@@ -213,11 +266,17 @@ where
         let grace = tokio::select! {
             // However it ended: there is nobody to tell.
             _ = connection.as_mut() => return,
-            _ = sleep(self.limits.connection) => self.limits.header,
+            _ = sleep_until(end) => self.limits.header,
             _ = stopped.wait_for(|stopped| *stopped) => STOP,
         };
         connection.as_mut().graceful_shutdown();
         let _ = timeout(grace, connection).await;
-        drop((permit, self.alive));
+        drop(self.alive);
     }
+}
+
+/// A connection on which requests can come.
+enum Opened {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }

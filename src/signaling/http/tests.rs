@@ -1,10 +1,13 @@
 use super::*;
+use crate::identity::{Identity, Source};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+mod https;
 
 const PAGE: &str = "<!doctype html><title>bench</title><style>p{}</style><script>alert(1)</script>";
 const KEY: &str = "lab-7";
@@ -61,9 +64,15 @@ impl Bench for FakeBench {
 }
 
 fn config() -> ServerConfig {
+    // It takes time to make one, and none of the tests is about it.
+    static CERTIFICATE: LazyLock<TlsCertificate> = LazyLock::new(|| {
+        let (identity, _) = Identity::open(Source::None, UNIX_EPOCH).unwrap();
+        identity.tls_certificate()
+    });
     ServerConfig {
         addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
         port: 0,
+        certificate: CERTIFICATE.clone(),
         key: AccessKey::parse(KEY).unwrap(),
         page: PAGE,
         limits: Limits {
@@ -125,7 +134,7 @@ impl Reply {
 }
 
 /// Everything until the server closes the connection.
-fn until_closed(mut stream: TcpStream) -> String {
+fn until_closed(mut stream: impl Read) -> String {
     let mut text = Vec::new();
     match stream.read_to_end(&mut text) {
         Ok(_) => {}
@@ -136,7 +145,16 @@ fn until_closed(mut stream: TcpStream) -> String {
 }
 
 fn request(port: u16, method: &str, path: &str, headers: &[&str], body: &str) -> Reply {
-    let mut stream = connect(port);
+    request_on(connect(port), method, path, headers, body)
+}
+
+fn request_on(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> Reply {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
     for header in headers {
         text.push_str(header);

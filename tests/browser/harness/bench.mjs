@@ -100,6 +100,12 @@ export class Bench {
     return this.says('page');
   }
 
+  /** The same by https. */
+  async secureUrl() {
+    const match = await this.stdout.line(/periscope: page (https:.*)$/);
+    return match[1] ?? '';
+  }
+
   /**
    * A code: the one that was printed at the start, or what typing `code …` gives.
    * @param {string} [request] `control`, `once`, `1s` …

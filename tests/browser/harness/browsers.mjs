@@ -31,13 +31,20 @@ const FIREFOX_PREFERENCES = {
 };
 
 /**
+ * @typedef {object} Trust
+ * @property {boolean} [acceptInsecureCerts] takes any certificate, as if a person had made an exception for it
+ */
+
+/**
  * @param {Kind} kind
  * @param {string[]} [flags] more flags, for Chromium
+ * @param {Trust} [trust]
  * @returns {Promise<Browser>}
  */
-export function launch(kind, flags = []) {
+export function launch(kind, flags = [], trust = {}) {
   if (kind === 'firefox') {
     return launchWith({
+      ...trust,
       browser: 'firefox',
       executablePath: EXECUTABLES.firefox,
       headless: true,
@@ -47,6 +54,7 @@ export function launch(kind, flags = []) {
   // Chromium's sandbox does not work for root; for everybody else it stays on.
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return launchWith({
+    ...trust,
     browser: 'chrome',
     executablePath: EXECUTABLES.chromium,
     headless: true,
