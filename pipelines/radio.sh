@@ -5,7 +5,9 @@
 #
 # DEVICE: the radio's serial port, such as one of /dev/serial/by-id/.
 # PROFILE: kx3, kenwood-v71, or the path of one of your own (profiles/README.md).
-# ALSA: the sound card that hears the radio, such as hw:1; without it there is no sound.
+# SOUND: the sound card that is wired to the radio, as gst-device-monitor-1.0 Audio names it,
+# such as hw:1 with SYSTEM=alsa: the radio is heard, and its transmitter hears who talks in the
+# page, where “key” can be ticked. Without it there is no sound.
 # CAMERA: such as /dev/video0; without it there is no picture.
 #
 # Who has come by a code needs one for control to send commands: type “code control”. When
@@ -21,7 +23,10 @@ label=${profile##*/}
 label=${label%.json}
 
 more=()
-[[ -z ${ALSA:-} ]] || more+=(alsasrc device="$ALSA" ! audioconvert ! queue ! p.audio_0)
+if [[ -n ${SOUND:-} ]]; then
+    card=(device="$SOUND" system="${SYSTEM:-auto}")
+    more+=(opussrc profile=radio "${card[@]}" ! p.audio_0 p.audio_src_0 ! opussink "${card[@]}")
+fi
 [[ -z ${CAMERA:-} ]] || more+=(v4l2src device="$CAMERA" ! image/jpeg ! jpegdec ! queue ! p.video_0)
 
 exec gst-launch-1.0 -q --no-position \

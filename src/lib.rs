@@ -10,6 +10,7 @@
 //! | [`periscope`] | the element `periscope`: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
+//! | `intercom` | who talks, and how it reaches the pads |
 //! | `arbitration` | who controls the instruments, and what happens when that one is gone |
 //! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
@@ -30,7 +31,8 @@
 //!
 //! # Threads
 //! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
-//! watches who controls and alone makes instruments safe, one tells of that, one reads the
+//! watches who controls and alone makes instruments safe, one tells of that, one mixes what
+//! the viewers say while the pipeline plays and has an `audio_src` pad, one reads the
 //! UDP port, one looks after the addresses of this host; the console has one while it reads,
 //! the page server two, mDNS one. A serial port has one thread, each element on it one that
 //! tells the bus, and a port with a safe string a process. All end before the element is

@@ -78,6 +78,8 @@ pub(crate) struct Settings {
 pub(crate) trait Audience: Send + Sync {
     /// Others talk than before: these.
     fn talk_changed(&self, talking: &[u32]);
+    /// Others may talk than before.
+    fn talk_allowed(&self);
 }
 
 /// RTP packets that may wait, 2 s of ten talkers: more come only while nobody mixes.
@@ -207,6 +209,16 @@ impl Intercom {
         self.settle();
         let listens = self.listens();
         self.change(|roster, _| roster.set_listener(listens));
+    }
+
+    /// Others may talk at a time than before.
+    pub(crate) fn set_talk(&self, talk: Talk) {
+        self.change(|roster, _| roster.set_mode(talk.into()));
+        // Who does not talk may still have a reason for it that it does not know.
+        let audience = locked(&self.audience).clone();
+        if let Some(audience) = audience.and_then(|audience| audience.upgrade()) {
+            audience.talk_allowed();
+        }
     }
 
     /// A page begins to talk, or why it does not.

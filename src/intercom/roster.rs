@@ -215,6 +215,15 @@ impl Roster {
         }
     }
 
+    /// Others may talk at a time than before.
+    pub(super) fn set_mode(&mut self, mode: Mode) {
+        let talking = self.talking();
+        self.floor.set_mode(mode);
+        for id in talking {
+            self.follow(id);
+        }
+    }
+
     /// A page begins to talk.
     pub(super) fn start(&mut self, id: u32, now: Instant) -> Result<(), Refusal> {
         let may_talk = self.guests.get(&id).is_some_and(|guest| guest.may_talk);
@@ -390,6 +399,18 @@ mod tests {
         assert_eq!(roster.talking(), [4]);
         roster.tick(now + SILENT * 2);
         assert!(roster.talking().is_empty());
+    }
+
+    #[test]
+    fn who_talks_ends_when_the_bench_lets_nobody_talk() {
+        let (mut roster, now) = roster(Mode::All);
+        roster.start(1, now).expect("allowed");
+        roster.take_orders();
+        roster.set_mode(Mode::None);
+        assert_eq!(roster.take_orders(), [Order::Heard(1, false)]);
+        assert_eq!(roster.standing(1).own, floor::Standing::Refused(Refusal::Mode));
+        roster.set_mode(Mode::All);
+        assert!(roster.start(1, now).is_ok());
     }
 
     #[test]

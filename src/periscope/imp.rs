@@ -101,7 +101,12 @@ impl ObjectImpl for Periscope {
             "heartbeat-timeout" => settings.heartbeat_timeout = number(),
             "control-timeout" => settings.control_timeout = value.get().unwrap_or(-1),
             "control-idle" => settings.control_idle = number(),
-            "talk" => settings.talk = value.get().unwrap_or_default(),
+            "talk" => {
+                let talk = value.get().unwrap_or_default();
+                settings.talk = talk;
+                drop(settings);
+                self.intercom.set_talk(talk);
+            }
             "talk-latency-min" => settings.talk_latency.0 = number(),
             "talk-latency-max" => settings.talk_latency.1 = number(),
             "sync" => settings.sync = value.get().unwrap_or_default(),

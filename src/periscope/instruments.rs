@@ -30,6 +30,11 @@ impl Audience for Bench {
         self.peers.talk_changed();
         self.tell(Told::Talk(talking.to_vec()));
     }
+
+    fn talk_allowed(&self) {
+        // A line for the microphone may be needed, too.
+        self.peers.streams_changed();
+    }
 }
 
 impl Bench {

@@ -215,9 +215,9 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .nick("Talk")
             .blurb(
                 "Who of those who may talk (rights “control”) is heard on the audio_src_%u pads \
-                 at a time. Without such a pad nobody is",
+                 at a time. Without such a pad nobody is. Can be changed at any time",
             )
-            .mutable_ready()
+            .mutable_playing()
             .build(),
         glib::ParamSpecUInt::builder("talk-latency-min")
             .nick("Least latency of talkers")
