@@ -48,6 +48,7 @@ mod mdns;
 mod media;
 mod memory;
 mod net;
+pub mod opus;
 mod peer;
 pub mod periscope;
 mod random;
@@ -72,7 +73,8 @@ mod plugin {
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         crate::periscope::register(plugin)?;
-        crate::serial::register(plugin)
+        crate::serial::register(plugin)?;
+        crate::opus::register(plugin)
     }
 
     gst::plugin_define!(

@@ -40,6 +40,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         ConsoleMode::static_type(),
         IceMode::static_type(),
         crate::media::VideoCodec::static_type(),
+        crate::media::AudioProfile::static_type(),
         crate::peer::channels::SlowViewer::static_type(),
     ] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());

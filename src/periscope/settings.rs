@@ -7,7 +7,7 @@ use gst::glib;
 
 use crate::arbitration::Rules;
 use crate::identity::Source;
-use crate::media::{self, VideoCodec};
+use crate::media::{self, AudioProfile, VideoCodec};
 
 /// Whether the element talks on the terminal (property `console`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
@@ -48,7 +48,6 @@ pub enum IceMode {
 
 pub(super) const DEFAULT_PORT: u16 = 8080;
 pub(super) const DEFAULT_MAX_PEERS: u32 = 64;
-pub(super) const DEFAULT_AUDIO_BITRATE: u32 = 96;
 pub(super) const DEFAULT_KEY_FRAME_INTERVAL: u32 = 10_000;
 pub(super) const DEFAULT_HEARTBEAT_TIMEOUT: u32 = 750;
 pub(super) const DEFAULT_CONTROL_TIMEOUT: i32 = 10_000;
@@ -73,7 +72,8 @@ pub(super) struct Settings {
     /// Milliseconds.
     pub(super) key_frame_interval: u32,
     pub(super) video_encoder: Option<String>,
-    /// kbit/s.
+    pub(super) audio_profile: AudioProfile,
+    /// kbit/s; 0: by the profile.
     pub(super) audio_bitrate: u32,
     pub(super) ice: IceMode,
     /// A file, or `none`; not set: the user's own.
@@ -105,7 +105,8 @@ impl Default for Settings {
             video_bitrate: 0,
             key_frame_interval: DEFAULT_KEY_FRAME_INTERVAL,
             video_encoder: None,
-            audio_bitrate: DEFAULT_AUDIO_BITRATE,
+            audio_profile: AudioProfile::default(),
+            audio_bitrate: 0,
             ice: IceMode::default(),
             identity: None,
             code_once: false,
@@ -176,6 +177,7 @@ impl Settings {
             video_codec: self.video_codec,
             video_bitrate: self.video_bitrate,
             key_frame_interval: Duration::from_millis(self.key_frame_interval.into()),
+            audio_profile: self.audio_profile,
             audio_bitrate: self.audio_bitrate,
             video_encoder: self.video_encoder.clone(),
         }
