@@ -2,7 +2,8 @@
 //!
 //! Pure: what there is on this machine comes as an argument.
 
-use super::super::settings::System;
+use crate::media::elements::{Missing, debian_package};
+use crate::opus::settings::System;
 
 /// The way that sound goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +34,6 @@ const fn candidate(system: System, direction: Direction) -> Candidate {
     Candidate { system, element }
 }
 
-/// The Debian package that has an element.
-pub(crate) fn debian_package(element: &str) -> &'static str {
-    match element {
-        "pulsesrc" | "pulsesink" => "gstreamer1.0-pulseaudio",
-        "pipewiresrc" | "pipewiresink" => "gstreamer1.0-pipewire",
-        "alsasrc" | "alsasink" => "gstreamer1.0-alsa",
-        "webrtcdsp" | "webrtcechoprobe" => "gstreamer1.0-plugins-bad",
-        "volume" | "audioconvert" | "audioresample" | "opusenc" | "opusdec" => {
-            "gstreamer1.0-plugins-base"
-        }
-        _ => "gstreamer1.0-plugins-good",
-    }
-}
-
 /// The systems whose devices are named like this. PulseAudio comes first: it is there on
 /// most systems, with PipeWire behind it on new ones, and shares cards with other programs.
 fn systems_for(device: Option<&str>) -> &'static [System] {
@@ -70,9 +57,9 @@ fn systems_for(device: Option<&str>) -> &'static [System] {
         &[System::Alsa]
     } else if device.bytes().all(|byte| byte.is_ascii_digit()) {
         // PipeWire numbers what it knows.
-        &[System::PipeWire, System::PulseAudio]
+        &[System::PipeWire]
     } else {
-        &[System::PulseAudio, System::PipeWire, System::Alsa]
+        &[System::PulseAudio, System::PipeWire]
     }
 }
 
@@ -89,13 +76,19 @@ pub(crate) fn candidates(
         _ => &one,
     };
     let all = systems.iter().map(|system| candidate(*system, direction));
-    let there: Vec<Candidate> = all.clone().filter(|c| exists(c.element)).collect();
+    let mut there: Vec<Candidate> = all.clone().filter(|c| exists(c.element)).collect();
+    if device.is_some() {
+        // Another system does not know the device if this one does not, and might take
+        // another microphone.
+        there.truncate(1);
+    }
     if there.is_empty() {
         let missing = all.map(|c| c.element).next().unwrap_or_default();
-        let package = debian_package(missing);
-        return Err(format!(
-            "the GStreamer element “{missing}” is missing: install it with “apt install {package}”"
-        ));
+        let missing = Missing {
+            element: missing.to_owned(),
+            package: debian_package(missing),
+        };
+        return Err(missing.to_string());
     }
     Ok(there)
 }
@@ -127,8 +120,8 @@ mod tests {
         assert_eq!(of("hw:1,0"), ["alsasrc"]);
         assert_eq!(of("plughw:CARD=Codec"), ["alsasrc"]);
         assert_eq!(of("sysdefault:CARD=PCH"), ["alsasrc"]);
-        assert_eq!(of("42"), ["pipewiresrc", "pulsesrc"]);
-        assert_eq!(of("alsa_input.usb-0.analog")[0], "pulsesrc");
+        assert_eq!(of("42"), ["pipewiresrc"]);
+        assert_eq!(of("alsa_input.usb-0.analog"), ["pulsesrc"]);
     }
 
     #[test]

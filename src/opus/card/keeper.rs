@@ -12,12 +12,13 @@ use gst::prelude::*;
 
 use super::State;
 use super::choice::Candidate;
+use super::line;
 use crate::CAT;
 
 /// How long a device has to give or take its first sound.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a device may be still until it is taken for dead.
-const STILL: Duration = Duration::from_secs(2);
+/// How often is looked whether sound still passes; twice in a row it has not: it is dead.
+const LOOK: Duration = Duration::from_secs(1);
 /// From one attempt to the next.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long the end of the keeper is waited for: longer only if a driver or server hangs.
@@ -318,8 +319,8 @@ impl<C: Card, T: FnMut(&State)> Work<C, T> {
 
     /// Returns when the pipeline has to go.
     fn watch(&mut self, running: &Running) -> Outcome {
-        let mut last = running.progress.get();
-        let mut until = Instant::now() + STILL;
+        let (mut last, mut still) = (running.progress.get(), 0);
+        let mut until = Instant::now() + LOOK;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.notes.recv_timeout(left) {
@@ -331,11 +332,15 @@ impl<C: Card, T: FnMut(&State)> Work<C, T> {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     let now = running.progress.get();
-                    if now == last {
+                    still = if now == last { still + 1 } else { 0 };
+                    if still == 2 {
                         return Outcome::Failed("no sound passes the device any more".to_owned());
                     }
+                    if let Some(other) = line::moved_to(&running.pipeline) {
+                        return Outcome::Failed(format!("the sound server took {other} instead"));
+                    }
                     last = now;
-                    until = Instant::now() + STILL;
+                    until = Instant::now() + LOOK;
                 }
             }
         }

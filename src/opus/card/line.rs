@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::choice::{Candidate, Direction, debian_package};
+use super::choice::{Candidate, Direction};
 use crate::media::elements;
 use crate::opus::settings::{Processing, System};
 
@@ -19,6 +19,9 @@ pub(crate) const RATE: u32 = 48_000;
 /// How much of what was recorded may wait in the device's own buffer until it is read. It
 /// is read as soon as it is there, so a long one costs no delay.
 const CAPTURE_RING: Duration = Duration::from_millis(200);
+
+/// Name of the device's element in its pipeline.
+const DEVICE: &str = "device";
 
 /// What is wanted of a device.
 #[derive(Debug, Clone)]
@@ -46,12 +49,7 @@ pub(crate) struct Treatment {
 
 /// Makes an element, or says which package has it.
 pub(crate) fn make(element: &str, settings: &[(&str, &str)]) -> Result<gst::Element, String> {
-    elements::make(element, settings).map_err(|_| {
-        let package = debian_package(element);
-        format!(
-            "the GStreamer element “{element}” is missing: install it with “apt install {package}”"
-        )
-    })
+    elements::make(element, settings).map_err(|missing| missing.to_string())
 }
 
 pub(crate) fn caps_filter(caps: &gst::Caps) -> Result<gst::Element, String> {
@@ -210,15 +208,21 @@ fn device_element(
             element
         }
     };
+    element.set_property("name", DEVICE);
     let micros = |time: Duration| time.as_micros().to_string();
     let period = device.period();
     match candidate.system {
         System::PipeWire => {
             // PipeWire's graph moves so many samples at a time.
             let samples = period.as_micros() * u128::from(RATE) / 1_000_000;
-            let properties =
-                format!("props,media.name=Periscope,node.latency=\"{samples}/{RATE}\"");
-            set(&element, "stream-properties", &properties);
+            let named = device.name.is_some().to_string();
+            let properties = gst::Structure::builder("props")
+                .field("media.name", "Periscope")
+                .field("node.latency", format!("{samples}/{RATE}"))
+                .field("node.dont-reconnect", &named)
+                .field("node.dont-fallback", &named)
+                .build();
+            element.set_property("stream-properties", properties);
         }
         System::Auto | System::PulseAudio | System::Alsa => {
             let ring = match direction {
@@ -232,6 +236,19 @@ fn device_element(
         }
     }
     Ok(element)
+}
+
+/// A sound server may move a stream to another device when its own is unplugged. If it has
+/// been moved away from a device that was asked for by name, tells where to.
+pub(crate) fn moved_to(pipeline: &gst::Pipeline) -> Option<String> {
+    let element = pipeline.by_name(DEVICE)?;
+    if !element.has_property("current-device") {
+        return None;
+    }
+    let wanted = element.property::<Option<String>>("device")?;
+    let current = element.property::<Option<String>>("current-device")?;
+    // @DEFAULT_SOURCE@ is no name.
+    (!current.is_empty() && !wanted.starts_with('@') && current != wanted).then_some(current)
 }
 
 fn name_device(element: &gst::Element, system: System, name: &str) {

@@ -319,7 +319,9 @@ mod tests {
         let (queue, mut player) = player();
         let mut tone = Tone(0);
         let mut played = Vec::new();
-        for frames in [960, 480, 480, 100, 0, 0, 777, 480, 480, 480, 480, 0, 0, 0] {
+        for frames in [
+            960, 480, 480, 100, 0, 0, 777, 480, 480, 480, 480, 0, 0, 0, 0, 0, 0, 0,
+        ] {
             queue.put(tone.frames(frames).into_iter());
             played.extend_from_slice(player.next());
         }
