@@ -11,7 +11,7 @@
 declare -rA debian_with=([1.26]=trixie [1.28]=forky)
 
 # The tests ask pkg-config where GStreamer's own plugins are.
-gst_packages=("${runtime_packages[@]}" libgstreamer1.0-dev pkgconf)
+gst_packages=("${runtime_packages[@]}" libgstreamer1.0-dev pkgconf pulseaudio pulseaudio-utils)
 
 # Longer than any test program takes, if none of its tests hangs; seconds.
 readonly GST_TEST_LIMIT=600

@@ -13,6 +13,7 @@
 //! | `intercom` | who talks, and how it reaches the pads |
 //! | `arbitration` | who controls the instruments, and what happens when that one is gone |
 //! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
+//! | [`opus`] | sound cards: the elements `opussrc` and `opussink`, and how Opus is set |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
 //! | `ice` | one UDP port for all peers |
 //! | `identity` | certificates and codes, kept on disk |
@@ -35,11 +36,12 @@
 //! the viewers say while the pipeline plays and has an `audio_src` pad, one reads the
 //! UDP port, one looks after the addresses of this host; the console has one while it reads,
 //! the page server two, mDNS one. A serial port has one thread, each element on it one that
-//! tells the bus, and a port with a safe string a process. All end before the element is
-//! READY again.
+//! tells the bus, and a port with a safe string a process. A sound card has one thread that
+//! makes its pipeline and tells the bus. All end before the element is READY again, but that
+//! of a sound card whose driver or server hangs: it is not waited for longer than 5 seconds.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
-//! requests) knows no socket, thread or GStreamer, and takes time as an argument.
+//! requests, the tuning of Opus, intake and playout of sound) knows no socket, thread or GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 
@@ -51,6 +53,7 @@ mod mdns;
 mod media;
 mod memory;
 mod net;
+pub mod opus;
 mod peer;
 pub mod periscope;
 mod random;
@@ -76,7 +79,8 @@ mod plugin {
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         crate::periscope::register(plugin)?;
-        crate::serial::register(plugin)
+        crate::serial::register(plugin)?;
+        crate::opus::register(plugin)
     }
 
     gst::plugin_define!(

@@ -16,14 +16,18 @@ pub(crate) fn debian_package(element: &str) -> &'static str {
     match element {
         "nicesrc" | "nicesink" => "gstreamer1.0-nice",
         "webrtcbin" | "dtlssrtpenc" | "dtlssrtpdec" | "srtpenc" | "srtpdec" | "sctpenc"
-        | "sctpdec" | "h264parse" | "openh264enc" | "vah264enc" | "vapostproc" => {
-            "gstreamer1.0-plugins-bad"
-        }
+        | "sctpdec" | "h264parse" | "openh264enc" | "vah264enc" | "vapostproc" | "webrtcdsp"
+        | "webrtcechoprobe" => "gstreamer1.0-plugins-bad",
         "rtpbin" | "rtpfunnel" | "rtph264pay" | "rtpvp8pay" | "rtpopuspay" | "rtpredenc"
-        | "rtpulpfecenc" | "vp8enc" | "v4l2h264enc" | "rtpstorage" => "gstreamer1.0-plugins-good",
+        | "rtpulpfecenc" | "vp8enc" | "level" | "v4l2h264enc" | "rtpstorage" => {
+            "gstreamer1.0-plugins-good"
+        }
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "avdec_h264" => "gstreamer1.0-libav",
         "gldownload" => "gstreamer1.0-gl",
+        "pulsesrc" | "pulsesink" => "gstreamer1.0-pulseaudio",
+        "pipewiresrc" | "pipewiresink" => "gstreamer1.0-pipewire",
+        "alsasrc" | "alsasink" => "gstreamer1.0-alsa",
         _ => "gstreamer1.0-plugins-base",
     }
 }

@@ -186,14 +186,10 @@ const VP8: &[Recipe] = &[
 const OPUS: &[Recipe] = &[Recipe {
     element: "opusenc",
     raw_format: "S16LE",
-    bitrate: Some(("bitrate", 1000)),
+    // By what the sound is: opus::tuning.
+    bitrate: None,
     key_frame_distance: None,
-    settings: &[
-        // 10 ms packets: half the delay of the default, for 3 kbit/s of headers more.
-        ("frame-size", "10"),
-        ("audio-type", "generic"),
-        ("bitrate-type", "constrained-vbr"),
-    ],
+    settings: &[],
     output: "audio/x-opus",
 }];
 

@@ -20,6 +20,7 @@ use super::elements;
 use super::encoders::{self, Recipe};
 use super::fanout::{Fanout, Flow, Link};
 use super::input::State;
+use super::stream::tuning;
 use super::{Settings, Timing};
 
 /// Called, with a text for the user, when an encoder had to be given up.
@@ -267,14 +268,18 @@ impl Encoding {
         encoder.set_property("name", "encoder");
         let settings = &self.plan.settings;
         let picture = Picture::of(&self.plan.source);
-        let kilobits = match self.plan.codec {
-            Codec::Opus => settings.audio_bitrate,
-            _ if settings.video_bitrate > 0 => settings.video_bitrate,
-            _ => encoders::automatic_bitrate(
+        if self.plan.codec == Codec::Opus {
+            for (name, value) in tuning(&self.plan.source, settings).encoder_settings() {
+                elements::set_if_possible(&encoder, name, &value);
+            }
+        }
+        let kilobits = match settings.video_bitrate {
+            0 => encoders::automatic_bitrate(
                 picture.width,
                 picture.height,
                 picture.frames_per_second,
             ),
+            set => set,
         };
         if let Some((property, unit)) = recipe.bitrate {
             elements::set_if_possible(&encoder, property, &(kilobits * unit).to_string());
@@ -303,10 +308,11 @@ impl Encoding {
     /// What turns the source's format into one that the encoder takes.
     fn conversion(&self, recipe: &Recipe) -> anyhow::Result<Vec<gst::Element>> {
         if self.plan.codec == Codec::Opus {
+            let channels = tuning(&self.plan.source, &self.plan.settings).channels;
             return Ok(vec![
                 elements::make("audioconvert", &[])?,
                 elements::make("audioresample", &[])?,
-                capsfilter("audio/x-raw,rate=48000,channels=[1,2]")?,
+                capsfilter(&format!("audio/x-raw,rate=48000,channels={channels}"))?,
             ]);
         }
         Ok(vec![

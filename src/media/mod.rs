@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
+use crate::opus::Profile;
+
 pub(crate) mod codec;
 pub(crate) mod data;
 pub(crate) mod elements;
@@ -42,6 +44,47 @@ pub enum VideoCodec {
     Vp8 = 2,
 }
 
+/// What raw sound is, and so how it is encoded (property `audio-profile`).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstPeriscopeAudioProfile")]
+#[repr(i32)]
+pub enum AudioProfile {
+    /// A voice if it has one channel, else music.
+    #[default]
+    #[enum_value(name = "voice if it is mono, else music", nick = "auto")]
+    Auto = 0,
+    /// People who talk.
+    #[enum_value(
+        name = "People who talk: mono, 40 kbit/s, in-band FEC for 5 % loss",
+        nick = "voice"
+    )]
+    Voice = 1,
+    /// Everything that is to sound as it is.
+    #[enum_value(
+        name = "Music and measurements: stereo, 128 kbit/s, least delay",
+        nick = "music"
+    )]
+    Music = 2,
+    /// What a receiver makes of a radio channel.
+    #[enum_value(
+        name = "Radio channels, or a weak network: mono, 24 kbit/s, in-band FEC for 10 % loss",
+        nick = "radio"
+    )]
+    Radio = 3,
+}
+
+impl AudioProfile {
+    /// None: by the sound.
+    pub(crate) const fn profile(self) -> Option<Profile> {
+        match self {
+            Self::Auto => None,
+            Self::Voice => Some(Profile::Voice),
+            Self::Music => Some(Profile::Music),
+            Self::Radio => Some(Profile::Radio),
+        }
+    }
+}
+
 /// How to encode; from the element's properties.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -50,7 +93,8 @@ pub(crate) struct Settings {
     pub(crate) video_bitrate: u32,
     /// Greatest time from one key frame to the next.
     pub(crate) key_frame_interval: Duration,
-    /// kbit/s.
+    pub(crate) audio_profile: AudioProfile,
+    /// kbit/s; 0: by the profile.
     pub(crate) audio_bitrate: u32,
     /// A GStreamer element to use instead of the first that works.
     pub(crate) video_encoder: Option<String>,
@@ -64,7 +108,8 @@ impl Default for Settings {
             video_codec: VideoCodec::Auto,
             video_bitrate: 0,
             key_frame_interval: Duration::from_secs(10),
-            audio_bitrate: 96,
+            audio_profile: AudioProfile::Auto,
+            audio_bitrate: 0,
             video_encoder: None,
             lip_sync: false,
         }

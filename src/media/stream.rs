@@ -12,6 +12,7 @@ use super::encoding::{Encoding, OnTrouble, Plan};
 use super::fanout::Fanout;
 use super::input::{Input, Kind, State};
 use super::{Settings, Timing, VideoCodec, elements};
+use crate::opus::tuning::Tuning;
 
 /// One video or audio stream that viewers can watch.
 pub(crate) struct Stream {
@@ -186,7 +187,11 @@ fn offered(
         .map(|codec| OfferedCodec {
             codec,
             profile_level_id: (codec == Codec::H264).then(|| profile_level_id(state)),
-            stereo: codec == Codec::Opus && channels(state) != Some(1),
+            stereo: codec == Codec::Opus
+                && match state {
+                    State::Encoded { .. } => channels(state) != Some(1),
+                    _ => tuning(state, settings).channels == 2,
+                },
         })
         .collect()
 }
@@ -212,6 +217,13 @@ fn profile_level_id(state: &State) -> String {
         _ => DEFAULT_PROFILE_LEVEL_ID,
     }
     .to_owned()
+}
+
+/// How Opus is set for what comes raw.
+pub(super) fn tuning(state: &State, settings: &Settings) -> Tuning {
+    let channels = channels(state).and_then(|channels| channels.try_into().ok());
+    let bitrate = Some(settings.audio_bitrate).filter(|bitrate| *bitrate > 0);
+    Tuning::for_sound(channels, settings.audio_profile.profile(), bitrate)
 }
 
 fn channels(state: &State) -> Option<i32> {

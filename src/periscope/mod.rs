@@ -42,6 +42,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         IceMode::static_type(),
         crate::intercom::Talk::static_type(),
         crate::media::VideoCodec::static_type(),
+        crate::media::AudioProfile::static_type(),
         crate::peer::channels::SlowViewer::static_type(),
     ] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());

@@ -4,11 +4,11 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::settings::{
-    ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_CONTROL_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT,
-    DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS, DEFAULT_PORT, DEFAULT_TALK_LATENCY, IceMode,
+    ConsoleMode, DEFAULT_CONTROL_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, DEFAULT_KEY_FRAME_INTERVAL,
+    DEFAULT_MAX_PEERS, DEFAULT_PORT, DEFAULT_TALK_LATENCY, IceMode,
 };
 use crate::intercom::Talk;
-use crate::media::VideoCodec;
+use crate::media::{AudioProfile, VideoCodec};
 
 pub(super) fn all() -> Vec<glib::ParamSpec> {
     vec![
@@ -125,12 +125,21 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             )
             .mutable_ready()
             .build(),
+        glib::ParamSpecEnum::builder::<AudioProfile>("audio-profile")
+            .nick("Audio profile")
+            .blurb(
+                "What raw sound is, and so how it is encoded. Sound that arrives as Opus is \
+                 sent as it is (opussrc has such a property of its own)",
+            )
+            .mutable_ready()
+            .build(),
         glib::ParamSpecUInt::builder("audio-bitrate")
             .nick("Audio bitrate")
-            .blurb("Bitrate of each Opus encoder in kbit/s")
-            .minimum(6)
+            .blurb(
+                "Bitrate of each Opus encoder in kbit/s (at least 6). 0: as audio-profile says, \
+                 40 for a voice, 128 for music, 24 for radio",
+            )
             .maximum(510)
-            .default_value(DEFAULT_AUDIO_BITRATE)
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder::<IceMode>("ice")

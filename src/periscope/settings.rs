@@ -7,8 +7,7 @@ use gst::glib;
 
 use crate::arbitration::Rules;
 use crate::identity::Source;
-use crate::intercom::{self, Talk};
-use crate::media::{self, VideoCodec};
+use crate::media::{self, AudioProfile, VideoCodec};
 use crate::voice::mixer::MixerSettings;
 
 /// Whether the element talks on the terminal (property `console`).
@@ -50,7 +49,6 @@ pub enum IceMode {
 
 pub(super) const DEFAULT_PORT: u16 = 8080;
 pub(super) const DEFAULT_MAX_PEERS: u32 = 64;
-pub(super) const DEFAULT_AUDIO_BITRATE: u32 = 96;
 pub(super) const DEFAULT_KEY_FRAME_INTERVAL: u32 = 10_000;
 pub(super) const DEFAULT_HEARTBEAT_TIMEOUT: u32 = 750;
 pub(super) const DEFAULT_TALK_LATENCY: (u32, u32) = (20, 60);
@@ -76,7 +74,8 @@ pub(super) struct Settings {
     /// Milliseconds.
     pub(super) key_frame_interval: u32,
     pub(super) video_encoder: Option<String>,
-    /// kbit/s.
+    pub(super) audio_profile: AudioProfile,
+    /// kbit/s; 0: by the profile.
     pub(super) audio_bitrate: u32,
     pub(super) ice: IceMode,
     /// A file, or `none`; not set: the user's own.
@@ -112,7 +111,8 @@ impl Default for Settings {
             video_bitrate: 0,
             key_frame_interval: DEFAULT_KEY_FRAME_INTERVAL,
             video_encoder: None,
-            audio_bitrate: DEFAULT_AUDIO_BITRATE,
+            audio_profile: AudioProfile::default(),
+            audio_bitrate: 0,
             ice: IceMode::default(),
             identity: None,
             code_once: false,
@@ -186,6 +186,7 @@ impl Settings {
             video_codec: self.video_codec,
             video_bitrate: self.video_bitrate,
             key_frame_interval: Duration::from_millis(self.key_frame_interval.into()),
+            audio_profile: self.audio_profile,
             audio_bitrate: self.audio_bitrate,
             video_encoder: self.video_encoder.clone(),
             lip_sync: self.sync,

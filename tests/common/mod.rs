@@ -10,6 +10,7 @@
 
 pub mod data_pads;
 pub mod talker;
+pub mod pulse;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};
