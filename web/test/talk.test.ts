@@ -298,6 +298,8 @@ test('what stands against talking is one sentence', () => {
   assert.match(shown({ bench: talk({ floor: 'none' }), canTalk: false }), /^unavailable: The bench listens to nobody/);
   assert.match(shown({ access: 'insecure' }), /^unavailable: .*https.*save it/);
   assert.match(shown({ access: 'missing' }), /^unavailable: This browser/);
+  const quiet = [{ access: 'insecure' as const }, { bench: talk({ mid: null, reason: 'r' }), canTalk: false }, { bench: talk({ mid: null }), canTalk: false }, { bench: null, canTalk: false }];
+  assert.deepEqual(quiet.map((fields) => view({ ...SITUATION, ...fields }).isQuiet), [true, true, false, false]);
 });
 
 test('each trouble with a microphone has words that say what to do', () => {

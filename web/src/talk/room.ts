@@ -8,7 +8,7 @@ import { element, make } from '../dom';
 import { makeHold, type Hold } from '../instruments/hold';
 import type { Sound } from '../sound';
 import { Elsewhere } from './elsewhere';
-import { Levels } from './levels';
+import { Levels, type Loudness } from './levels';
 import { Microphone } from './microphone';
 import { Settings } from './settings';
 import { Talker } from './talker';
@@ -24,6 +24,8 @@ export interface AudioReport {
   microphone: string | null;
   level: { mic: number | null; sound: number | null };
 }
+
+const SILENCE = -120;
 
 export class TalkRoom {
   private readonly box = element('voice');
@@ -119,7 +121,7 @@ export class TalkRoom {
       talking: this.talker.isHeard,
       sending: this.sender?.track != null,
       microphone: this.microphone?.track?.label ?? null,
-      level: { mic: microphone.loudness?.mean ?? null, sound: sound.loudness?.mean ?? null },
+      level: { mic: reported(microphone.loudness), sound: reported(sound.loudness) },
     };
   }
 
@@ -171,7 +173,7 @@ export class TalkRoom {
     // Where the bench says nothing of talking there is nothing to show; while it is looked for, what was there stays.
     if (connection !== null) this.box.hidden = connection.desk.talk === null;
     const canTalk = talker.canTalk;
-    const { state, note, isProblem } = view({
+    const { state, note, isProblem, isQuiet } = view({
       access,
       bench: talker.bench,
       canTalk: canTalk || (access !== 'granted' && talker.bench?.mid != null),
@@ -194,7 +196,8 @@ export class TalkRoom {
     this.handsFree.setAttribute('aria-pressed', String(talker.isHandsFree));
     this.mute.setAttribute('aria-pressed', String(talker.isMuted));
     this.mute.textContent = talker.isMuted ? 'Muted' : 'Mute';
-    this.box.classList.toggle('on-air', talker.keyed.length > 0);
+    this.box.classList.toggle('quiet', isQuiet);
+    this.box.classList.toggle('keyed', talker.keyed.length > 0);
     this.say(note, isProblem);
     this.elsewhere.show(access === 'insecure' && talker.bench?.mid != null, this.link);
     if (microphone !== null) this.settings.show(microphone.devices, microphone.track, canTalk);
@@ -205,4 +208,9 @@ export class TalkRoom {
     if (this.note.textContent !== sentence) this.note.textContent = sentence;
     this.note.classList.toggle('problem', isProblem);
   }
+}
+
+/** Numbers that JSON can carry. */
+function reported(loudness: Loudness | null): number | null {
+  return loudness === null ? null : Math.max(SILENCE, loudness.mean);
 }

@@ -32,19 +32,24 @@ export interface View {
   state: TalkState;
   note: string;
   isProblem: boolean;
+  /** Nothing that a person does here lets this page talk: little is shown of it. */
+  isQuiet: boolean;
 }
 
 export function view(situation: Situation): View {
   const { access, bench, canTalk, microphone, wants, refusal } = situation;
   const others = whoTalks(situation);
-  const say = (state: TalkState, note: string, isProblem = false): View => ({ state, note, isProblem });
+  const keyed = situation.keyed.length === 0 ? '' : ` Keyed: ${listed(situation.keyed)}.`;
+  const say = (state: TalkState, note: string, isProblem = false): View => ({ state, note, isProblem, isQuiet: false });
   if (bench === null) return say('unavailable', 'There is no connection to the bench.');
-  if (!canTalk) return say('unavailable', unavailable(bench));
-  if (access !== 'granted') return say('unavailable', access === 'insecure' ? NEEDS_HTTPS : NO_MICROPHONES);
+  if (!canTalk) return { ...say('unavailable', unavailable(bench)), isQuiet: bench.reason !== '' || bench.floor === 'none' };
+  if (access !== 'granted') return { ...say('unavailable', access === 'insecure' ? NEEDS_HTTPS : NO_MICROPHONES), isQuiet: true };
   if (refusal !== null) return say('refused', `You are not heard: ${ended(refusal)}`, true);
   if (microphone.kind === 'failed') return say('off', sentence(microphone.why), true);
   if (wants && microphone.kind !== 'open') return say('asking', 'Waiting for the microphone. If the browser asks for it, allow it.');
-  if (wants) return situation.isHeard ? talking(situation, others) : say('asking', 'Asking the bench …');
+  if (wants && !situation.isHeard) return say('asking', 'Asking the bench …');
+  if (wants && situation.isSilenced) return say('talking', 'You could be heard, but the browser or the system has switched the microphone off.', true);
+  if (wants) return say('talking', `You are heard at the bench.${keyed}${others}`);
   if (situation.isMuted) return say(microphone.kind === 'open' ? 'ready' : 'off', `${muted(situation)}${others}`, situation.isHeld || situation.isHandsFree);
   return say(microphone.kind === 'open' ? 'ready' : 'off', others === '' ? 'Hold the button or the space bar to talk.' : others.trim());
 }
@@ -53,12 +58,6 @@ function unavailable({ floor, reason, mid }: Talk): string {
   if (reason !== '') return `You cannot talk here: ${ended(reason)}`;
   if (floor === 'none') return 'The bench listens to nobody.';
   return mid === null ? 'The bench makes ready to listen …' : 'The line to the bench is being set up …';
-}
-
-function talking({ isSilenced, keyed }: Situation, others: string): View {
-  if (isSilenced) return { state: 'talking', note: 'You could be heard, but the browser or the system has switched the microphone off.', isProblem: true };
-  const transmitting = keyed.length === 0 ? '' : ` Keyed: ${listed(keyed)}.`;
-  return { state: 'talking', note: `You are heard at the bench.${transmitting}${others}`, isProblem: false };
 }
 
 function muted({ isHeld, isHandsFree }: Situation): string {
