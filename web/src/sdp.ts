@@ -189,7 +189,10 @@ export function listeningMids(offer: string): string[] {
 }
 
 function listens(section: string[]): boolean {
-  return /^m=audio (?!0 )/.test(section[0] ?? '') && section.includes('a=recvonly');
+  const [line = ''] = section;
+  // A line without a port is given up, unless it shares that of another one (RFC 9143, section 6).
+  const isThere = !line.startsWith('m=audio 0 ') || section.includes('a=bundle-only');
+  return line.startsWith('m=audio ') && isThere && section.includes('a=recvonly');
 }
 
 /** Milliseconds of sound in a packet. Chromium and Firefox send 20 unless `a=ptime` of the other side asks for less. */

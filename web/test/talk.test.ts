@@ -49,6 +49,8 @@ test('an offer of a bench that does not listen, or has given up the line, stays 
     assert.deepEqual(listeningMids(offer), []);
     assert.equal(forSpeech(offer), offer);
   }
+  const bundled = gone.replace('a=mid:talk', 'a=bundle-only\r\na=mid:talk');
+  assert.deepEqual(listeningMids(bundled), ['talk'], 'its port is that of another line');
 });
 
 // ---- When the page talks -------------------------------------------------------------------------------------

@@ -44,9 +44,9 @@ export class Scenario {
     return page;
   };
 
-  /** Another browser than the shared one. @param {Kind} kind @param {string[]} [flags] */
-  another = async (kind, flags) => {
-    const browser = await launch(kind, flags);
+  /** Another browser than the shared one. @param {Kind} kind @param {string[]} [flags] @param {Record<string, unknown>} [preferences] */
+  another = async (kind, flags, preferences) => {
+    const browser = await launch(kind, flags, preferences);
     this.#browsers.push(browser);
     return browser;
   };
@@ -85,15 +85,15 @@ const settled = (promise) => promise.then(() => null, (error) => error);
 /**
  * Runs the tests that `define` makes in each browser. They share one browser process; each has a page of its own.
  * @param {(scenario: Define, kind: Kind) => void} define
- * @param {{kinds?: Kind[], flags?: string[], timeout?: number}} [options]
+ * @param {{kinds?: Kind[], flags?: string[], preferences?: Record<string, unknown>, timeout?: number}} [options]
  */
-export function inEachBrowser(define, { kinds = ['chromium', 'firefox'], flags = [], timeout = 4 * LIMIT } = {}) {
+export function inEachBrowser(define, { kinds = ['chromium', 'firefox'], flags = [], preferences = {}, timeout = 4 * LIMIT } = {}) {
   for (const kind of kinds.filter((one) => KINDS.includes(one))) {
     describe(`in ${kind}`, () => {
       /** @type {Browser | undefined} */
       let browser;
       before(async () => {
-        browser = await launch(kind, flags);
+        browser = await launch(kind, flags, preferences);
       });
       after(async () => {
         await browser?.close();
