@@ -44,6 +44,7 @@ use std::sync::LazyLock;
 mod arbitration;
 mod ice;
 mod identity;
+mod intercom;
 mod mdns;
 mod media;
 mod memory;
@@ -53,6 +54,7 @@ pub mod periscope;
 mod random;
 pub mod serial;
 pub mod signaling;
+mod voice;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(

@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) audio_bitrate: u32,
     /// A GStreamer element to use instead of the first that works.
     pub(crate) video_encoder: Option<String>,
+    /// Sound and picture are shown as they belong together, not each as early as can be.
+    pub(crate) lip_sync: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +66,7 @@ impl Default for Settings {
             key_frame_interval: Duration::from_secs(10),
             audio_bitrate: 96,
             video_encoder: None,
+            lip_sync: false,
         }
     }
 }
@@ -190,6 +193,15 @@ impl Media {
     pub(crate) fn offered(&self, stream: &stream::Stream) -> Vec<stream::OfferedCodec> {
         let settings = self.locked().settings.clone();
         stream.offered(&settings)
+    }
+
+    /// The media stream that a stream is a part of, for browsers: those of one stream are kept
+    /// in step.
+    pub(crate) fn msid(&self, stream: &str) -> String {
+        match self.locked().settings.lip_sync {
+            true => "bench".to_owned(),
+            false => stream.to_owned(),
+        }
     }
 
     /// Takes part in a stream; see [`stream::Stream::subscribe`].

@@ -18,6 +18,9 @@ pub(crate) const BATCH: &str = "batch";
 /// A page with this feature sends a heartbeat while it controls.
 pub(crate) const HEARTBEAT: &str = "heartbeat";
 
+/// A page with this feature can send what is said there.
+pub(crate) const TALK: &str = "talk";
+
 /// Subprotocol of the data channels, RFC 8832, section 5.1.
 pub(crate) const DATA_PROTOCOL: &str = "periscope.1";
 
@@ -60,6 +63,13 @@ pub(crate) enum FromPage {
     },
     /// Who controls refuses all who wait.
     Keep,
+    /// The person begins to talk, or ends.
+    Talk {
+        on: bool,
+        /// Labels of the instruments whose transmitters are to be keyed meanwhile.
+        #[serde(default)]
+        transmit: Vec<String>,
+    },
     /// Something from a later version: ignored.
     #[serde(other)]
     Unknown,
@@ -100,6 +110,8 @@ pub(crate) enum ToPage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         profile: Option<Option<&'a serde_json::Value>>,
         sends: bool,
+        /// Whether talking can turn its transmitter on.
+        keys: bool,
         transmitting: bool,
     },
     Control {
@@ -109,6 +121,17 @@ pub(crate) enum ToPage<'a> {
         waiting: &'a [u32],
         /// Milliseconds; -1: never.
         timeout: i64,
+    },
+    Talk {
+        /// The line for the microphone; `null` while there is none.
+        mid: Option<&'a str>,
+        /// `all`, `one` or `none`.
+        floor: &'a str,
+        /// `none`, `talking` or `refused`.
+        you: &'a str,
+        /// Why it may not talk; empty if it may.
+        reason: &'a str,
+        talking: &'a [u32],
     },
     Safe {
         label: Option<&'a str>,
@@ -210,20 +233,21 @@ mod tests {
             text: "",
             profile,
             sends: true,
+            keys: false,
             transmitting: false,
         };
         for (message, json) in [
             (
                 instrument(Some(Some(&profile))),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"keys":false,"transmitting":false}"#,
             ),
             (
                 instrument(Some(None)),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"keys":false,"transmitting":false}"#,
             ),
             (
                 instrument(None),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"keys":false,"transmitting":false}"#,
             ),
             (
                 ToPage::Control {

@@ -64,6 +64,8 @@ pub(crate) enum Event {
     ControlChanged,
     /// What is known of some instrument has changed.
     InstrumentsChanged,
+    /// Who talks or may talk may have changed.
+    TalkChanged,
     /// Instruments were told to be safe: that of this label, or all.
     MadeSafe {
         label: Option<Arc<str>>,

@@ -8,6 +8,7 @@ use super::channels::{ChannelOptions, SlowViewer};
 use super::chunks::Payload;
 use super::control::{self, ToPage};
 use super::session::Session;
+use super::voice::TalkTold;
 use crate::arbitration::arbiter::Station;
 use crate::arbitration::refusals::{Notice, Refusals};
 use crate::arbitration::{Refusal, Standing};
@@ -29,6 +30,11 @@ pub(super) struct Told {
     standing: Option<Standing>,
     instruments: Vec<Instrument>,
     refusals: Refusals,
+    pub(super) talk: Option<TalkTold>,
+    /// The page knows of talking.
+    pub(super) talks: bool,
+    /// Labels of the instruments that are keyed for it.
+    pub(super) keyed: Vec<String>,
     /// Commands that went out, and those that did not.
     pub(super) commands: u64,
     pub(super) refused: u64,
@@ -50,7 +56,8 @@ impl Session {
             .map_or(Station::Peer(self.id), Station::Certificate);
         let may_control = self.admission.rights == Rights::Control;
         let pulse = self.outbox.pulse().clone();
-        self.desk.join(self.id, station, may_control, pulse);
+        self.desk.join(self.id, station, may_control, pulse.clone());
+        self.intercom.join(self.id, may_control, pulse);
     }
 
     /// The page has told what it knows.
@@ -66,6 +73,9 @@ impl Session {
             self.open_channel(control::HEARTBEAT_LABEL.into(), HEARTBEAT);
         }
         self.desk.greet(self.id, heartbeat, at);
+        self.news.talks |= has(control::TALK);
+        self.intercom.greet(self.id, self.news.talks, heartbeat);
+        self.news.talk = None;
         self.news.instruments.clear();
         self.news.standing = None;
     }
@@ -173,6 +183,7 @@ impl Session {
             text: &instrument.text,
             profile: (!known).then_some(profile),
             sends: instrument.sends,
+            keys: instrument.keys,
             transmitting: instrument.transmitting,
         })
     }

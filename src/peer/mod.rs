@@ -22,6 +22,7 @@ pub(crate) mod peers;
 pub(crate) mod rtc;
 pub(crate) mod session;
 mod talk;
+mod voice;
 
 use channels::ChannelOptions;
 use chunks::Payload;
@@ -90,6 +91,8 @@ pub(crate) trait Host: Send + Sync {
     /// A command from a browser, which arrived at a certain time; or why it does not go out.
     fn command(&self, peer: u32, label: &str, command: &Payload, at: Instant)
     -> Result<(), String>;
+    /// Keys the transmitter of an instrument for a peer that talks, or lets it go; or why not.
+    fn key(&self, peer: u32, label: &str, on: bool, at: Instant) -> Result<(), String>;
     /// Whether who came by this code, and has proved to have the certificate of this
     /// SHA-256, may come in. A code for one viewer is that viewer's from then on.
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool;

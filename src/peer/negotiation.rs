@@ -20,6 +20,8 @@ use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
 pub(super) enum Line {
     Data,
     Sending(Sending),
+    /// What is said at the other side comes here.
+    Hearing(Hearing),
     /// A line of the other side's that this side does not use.
     Unused,
 }
@@ -40,6 +42,14 @@ pub(super) struct Sending {
     fed_by: Weak<Stream>,
     /// Where the last feed stopped.
     position: Option<Position>,
+}
+
+/// An m-line on which the other side sends what is said there, in Opus.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hearing {
+    payload_type: u8,
+    /// The other side has said yes to it.
+    agreed: bool,
 }
 
 /// What the other side said to an m-line.
@@ -83,6 +93,8 @@ pub(super) struct Negotiation {
     mids: Vec<String>,
     in_band: InBand,
     offers: u32,
+    /// The payload type of what the other side says, where it has made the offer.
+    heard_as: Option<u8>,
     /// `o=` line, RFC 8866, section 5.2: the same session, a growing version.
     session_id: u64,
     version: u64,
@@ -94,6 +106,8 @@ pub(super) struct RemoteOffer {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) has_data: bool,
     ice_ufrag: String,
+    /// The line on which it speaks, and its payload type for Opus, if it is to be heard.
+    heard: Option<(usize, u8)>,
     /// As it came, for what the answer has to repeat.
     original: Sdp,
     parsed: Sdp,
@@ -105,6 +119,8 @@ pub(super) struct RemoteAnswer {
     pub(super) fingerprints: Vec<Fingerprint>,
     /// The payload type on which each of our lines is wanted, if it is.
     wanted: Vec<Option<u8>>,
+    /// Whether the other side sends on each of the lines.
+    sends: Vec<bool>,
 }
 
 impl Negotiation {
@@ -116,6 +132,7 @@ impl Negotiation {
             mids: Vec::new(),
             in_band: InBand::Idle,
             offers: 0,
+            heard_as: None,
             // RFC 8829, section 5.2.1: 63 random bits.
             session_id: rand::random::<u64>() >> 1,
             version: 0,
@@ -125,8 +142,27 @@ impl Negotiation {
     pub(super) fn sending(&self) -> impl Iterator<Item = &Sending> {
         self.lines.iter().filter_map(|line| match line {
             Line::Sending(sending) => Some(sending),
-            Line::Data | Line::Unused => None,
+            Line::Data | Line::Hearing(_) | Line::Unused => None,
         })
+    }
+
+    /// Whether there is a line for what is said at the other side, agreed on or not.
+    fn hears(&self) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| matches!(line, Line::Hearing(_)))
+    }
+
+    /// The mid of the line for what is said at the other side, and the payload type there.
+    pub(super) fn heard_on(&self) -> Option<(&str, u8)> {
+        self.lines
+            .iter()
+            .zip(&self.mids)
+            .find_map(|(line, mid)| match line {
+                Line::Hearing(hearing) if hearing.agreed => {
+                    Some((mid.as_str(), hearing.payload_type))
+                }
+                _ => None,
+            })
     }
 
     /// What will be sent if the other side takes the best that it is offered.
@@ -189,10 +225,16 @@ impl Negotiation {
         }
     }
 
-    pub(super) fn read_offer(&self, offer: &str) -> Result<RemoteOffer, SignalingError> {
+    /// `hears`: what is said at the other side is wanted, on the first line that can carry it.
+    pub(super) fn read_offer(
+        &self,
+        offer: &str,
+        hears: bool,
+    ) -> Result<RemoteOffer, SignalingError> {
         let bad = |error: sdp::SdpError| SignalingError::BadDescription(error.to_string());
         let original = Sdp::parse(offer).map_err(bad)?;
         let parsed = sdp::normalise_remote_offer(&original).map_err(bad)?;
+        let heard = hears.then(|| speaking_line(&parsed)).flatten();
         Ok(RemoteOffer {
             fingerprints: parsed.fingerprints(),
             has_data: parsed
@@ -200,7 +242,8 @@ impl Negotiation {
                 .iter()
                 .any(|media| media.kind() == MediaKind::Application && !media.rejected()),
             ice_ufrag: parsed.ice_ufrag().unwrap_or_default().to_owned(),
-            sdp: without_sending(&parsed.to_string()),
+            heard,
+            sdp: without_sending(&parsed.to_string(), heard.map(|(mline, _)| mline)),
             original,
             parsed,
         })
@@ -223,8 +266,10 @@ impl Negotiation {
                 accepted.direction.send.then_some(codec.payload_type)
             })
             .collect();
+        let sends = normal.accepted.iter().map(|line| line.direction.receive);
         Ok(RemoteAnswer {
             wanted,
+            sends: sends.collect(),
             fingerprints: normal.sdp.fingerprints(),
             sdp: normal.sdp.to_string(),
         })
@@ -235,9 +280,12 @@ impl Negotiation {
     /// Notes what an answer says, once webrtcbin has taken it: what is sent on a line
     /// that webrtcbin does not know to be agreed on is stuck there for good.
     pub(super) fn agree(&mut self, answer: &RemoteAnswer) {
-        for (line, wanted) in self.lines.iter_mut().zip(&answer.wanted) {
-            if let Line::Sending(sending) = line {
-                sending.agree(*wanted);
+        let said = answer.wanted.iter().zip(&answer.sends);
+        for (line, (wanted, sends)) in self.lines.iter_mut().zip(said) {
+            match line {
+                Line::Sending(sending) => sending.agree(*wanted),
+                Line::Hearing(hearing) => hearing.agreed = *sends,
+                Line::Data | Line::Unused => {}
             }
         }
     }
@@ -353,6 +401,20 @@ impl Session {
         Ok(added)
     }
 
+    /// Adds an m-line for what is said at the page, if it knows of talking and could be heard.
+    /// True if there was none.
+    fn add_hearing(&mut self) -> anyhow::Result<bool> {
+        let wanted = self.news.talks && self.may_be_heard() && !self.negotiation.hears();
+        if wanted {
+            self.rtc.add_receiver(&rtc::talk_caps())?;
+            self.negotiation.lines.push(Line::Hearing(Hearing {
+                payload_type: Codec::Opus.payload_type(),
+                agreed: false,
+            }));
+        }
+        Ok(wanted)
+    }
+
     /// Answers the lines of a remote offer: the first video line gets the first video
     /// stream, and so on.
     pub(super) fn add_requested_streams(
@@ -362,6 +424,7 @@ impl Session {
         let streams = self.media.streams();
         let mut videos = streams.iter().filter(|s| s.input.kind() == Kind::Video);
         let mut audios = streams.iter().filter(|s| s.input.kind() == Kind::Audio);
+        self.negotiation.heard_as = offer.heard.map(|(_, payload_type)| payload_type);
         let mut asked = Vec::new();
         let mut served = 0_usize;
         for (mline, media) in offer.parsed.media().iter().enumerate() {
@@ -375,6 +438,10 @@ impl Session {
                 _ => None,
             };
             let Some(stream) = stream else {
+                if let Some((_, payload_type)) = offer.heard.filter(|(heard, _)| *heard == mline) {
+                    let caps = rtc::opus_caps(payload_type);
+                    self.rtc.add_receiver(&caps).map_err(failed)?;
+                }
                 self.negotiation.lines.push(Line::Unused);
                 continue;
             };
@@ -388,8 +455,11 @@ impl Session {
             match choice {
                 Some((codec, payload_type)) => {
                     let agreed = Agreed::On(codec.clone(), payload_type);
-                    self.add_line(mline, stream, vec![(codec, payload_type)], agreed)
-                        .map_err(failed)?;
+                    let line = self.add_line(mline, stream, vec![(codec, payload_type)], agreed);
+                    let pad = line.map_err(failed)?;
+                    if offer.heard.is_some_and(|(heard, _)| heard == mline) {
+                        self.rtc.hear_on(&pad);
+                    }
                     served += 1;
                 }
                 None => self.negotiation.lines.push(Line::Unused),
@@ -411,24 +481,34 @@ impl Session {
         stream: &Arc<Stream>,
         offered: Vec<(OfferedCodec, u8)>,
         agreed: Agreed,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<gst::Pad> {
         let ssrc = rand::random::<u32>().max(1);
         // In an answer only extensions of the other side's offer may stand.
         let extensions = matches!(agreed, Agreed::Open);
         let caps = rtc::rtp_caps(&offered, ssrc, extensions);
-        let pad = self.rtc.add_sender(mline, &stream.name, &caps)?;
+        let msid = self.media.msid(&stream.name);
+        let pad = self.rtc.add_sender(mline, &msid, &caps)?;
         self.negotiation.lines.push(Line::Sending(Sending {
             stream: stream.name.clone(),
             offered,
             agreed,
-            pad,
+            pad: pad.clone(),
             ssrc,
             extensions,
             feed: None,
             fed_by: Weak::new(),
             position: None,
         }));
-        Ok(())
+        Ok(pad)
+    }
+
+    /// What the other side says, if it has agreed to say something, has this payload type.
+    pub(super) fn heard_as(&self) -> Option<u8> {
+        let on_own_line = self
+            .negotiation
+            .heard_on()
+            .map(|(_, payload_type)| payload_type);
+        on_own_line.or(self.negotiation.heard_as)
     }
 
     pub(super) fn read_answer_to_offer(
@@ -461,7 +541,9 @@ impl Session {
     }
 
     fn offer_in_band(&mut self, codecs: &[String]) -> anyhow::Result<()> {
-        if !self.add_missing_streams(Some(codecs))? {
+        // In any case both.
+        let streams = self.add_missing_streams(Some(codecs))?;
+        if !(self.add_hearing()? || streams) {
             return Ok(());
         }
         self.rtc.offer()?;
@@ -500,6 +582,7 @@ impl Session {
                 self.admit_media();
                 self.negotiation.agree(&answer);
                 self.negotiation.in_band = InBand::Idle;
+                self.connect_voice();
                 self.feed_all();
                 self.warm.clear();
                 self.tell_welcome();
@@ -566,11 +649,37 @@ fn with_origin(sdp: &str, session_id: u64, version: u64) -> String {
     text
 }
 
-/// The same offer without media from the other side: nothing here would take it, and
-/// webrtcbin says yes to whatever is offered.
-fn without_sending(sdp: &str) -> String {
-    sdp.replace("a=sendrecv\r\n", "a=recvonly\r\n")
-        .replace("a=sendonly\r\n", "a=inactive\r\n")
+/// The same offer without media from the other side but on one line: nothing here would take
+/// it, and webrtcbin says yes to whatever is offered.
+fn without_sending(sdp: &str, heard: Option<usize>) -> String {
+    let mut text = String::with_capacity(sdp.len());
+    let mut mlines = 0_usize;
+    for line in sdp.lines() {
+        if line.starts_with("m=") {
+            mlines += 1;
+        }
+        let wanted = heard.is_some_and(|heard| heard + 1 == mlines);
+        text.push_str(match line {
+            "a=sendrecv" if !wanted => "a=recvonly",
+            "a=sendonly" if !wanted => "a=inactive",
+            line => line,
+        });
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// The first line on which the other side sends Opus, and the payload type.
+fn speaking_line(offer: &Sdp) -> Option<(usize, u8)> {
+    offer.media().iter().enumerate().find_map(|(mline, media)| {
+        let speaks =
+            media.kind() == MediaKind::Audio && !media.rejected() && media.direction().send;
+        let codecs = speaks.then(|| media.codecs())?;
+        let opus = codecs
+            .iter()
+            .find(|codec| codec.name == Codec::Opus.encoding_name())?;
+        Some((mline, opus.payload_type))
+    })
 }
 
 /// Whether a page that has told these MIME types receives a codec. One that has told

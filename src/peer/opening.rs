@@ -16,6 +16,7 @@ use super::session::{Birth, Control, PathState, Session, Verification};
 use super::{PeerState, SignalingError};
 use crate::ice::port::Knock;
 use crate::ice::seat::Seat;
+use crate::intercom::Ear;
 use crate::net;
 use crate::signaling::code::{CodeId, Rights};
 use crate::signaling::description::Description;
@@ -114,10 +115,12 @@ impl Session {
     ) -> Result<Self, SignalingError> {
         birth.media.settle();
         let seat = seat.or_else(|| birth.network.port.as_ref().map(|port| port.take_seat()));
+        let ear = Ear::new(birth.intercom.clone(), birth.id);
         let rtc = Rtc::new(
             birth.id,
             &birth.network,
             seat.as_ref(),
+            Some(ear.clone()),
             &birth.media.timing(),
             &birth.outbox,
         )
@@ -131,6 +134,8 @@ impl Session {
             id: birth.id,
             host: birth.host,
             desk: birth.desk,
+            intercom: birth.intercom,
+            ear,
             media: birth.media,
             rtc,
             seat,
@@ -181,7 +186,8 @@ impl Session {
         carried: bool,
     ) -> Result<(Self, String), SignalingError> {
         let mut session = Self::new(birth, None, None, Admission::FULL)?;
-        let remote = session.negotiation.read_offer(&offer.sdp)?;
+        let hears = session.may_be_heard();
+        let remote = session.negotiation.read_offer(&offer.sdp, hears)?;
         if remote.has_data {
             session.open_control()?;
         }
@@ -240,7 +246,7 @@ impl Session {
     ) -> Result<(), SignalingError> {
         let fingerprint = Fingerprint::sha256(&fingerprint);
         let offer = sdp::data_only_offer(ufrag, &fingerprint, setup);
-        let remote = self.negotiation.read_offer(&offer)?;
+        let remote = self.negotiation.read_offer(&offer, false)?;
         self.open_control()?;
         self.fingerprints = remote.fingerprints.clone();
         self.add_requested_streams(&remote)?;
@@ -344,6 +350,7 @@ impl Session {
             self.id,
             &self.network,
             self.seat.as_ref(),
+            Some(self.ear.clone()),
             &self.media.timing(),
             &self.outbox,
         )

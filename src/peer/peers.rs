@@ -16,6 +16,7 @@ use super::session::{self, Birth, Status};
 use super::{Host, PeerState, SignalingError};
 use crate::arbitration::desk::Desk;
 use crate::ice::port::Knock;
+use crate::intercom::Intercom;
 use crate::media::{Media, Timing};
 use crate::memory;
 use crate::random::random_text;
@@ -43,6 +44,7 @@ pub(crate) struct Summary {
 pub(crate) struct Peers {
     host: Arc<dyn Host>,
     desk: Arc<Desk>,
+    intercom: Arc<Intercom>,
     media: Arc<Media>,
     network: Network,
     max_peers: usize,
@@ -70,6 +72,7 @@ impl Peers {
     pub(crate) fn new(
         host: Arc<dyn Host>,
         desk: Arc<Desk>,
+        intercom: Arc<Intercom>,
         media: Arc<Media>,
         network: Network,
         max_peers: usize,
@@ -77,6 +80,7 @@ impl Peers {
         Self {
             host,
             desk,
+            intercom,
             media,
             network,
             max_peers,
@@ -162,6 +166,7 @@ impl Peers {
             tag: tag.clone(),
             host: self.host.clone(),
             desk: self.desk.clone(),
+            intercom: self.intercom.clone(),
             media: self.media.clone(),
             network: self.network.clone(),
             status: status.clone(),
@@ -357,6 +362,11 @@ impl Peers {
     /// What is known of some instrument has changed.
     pub(crate) fn instruments_changed(&self) {
         self.tell_all(|| Event::InstrumentsChanged);
+    }
+
+    /// Who talks or may talk has changed.
+    pub(crate) fn talk_changed(&self) {
+        self.tell_all(|| Event::TalkChanged);
     }
 
     /// Instruments were told to be safe: that of this label, or all.

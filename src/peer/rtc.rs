@@ -11,7 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gst::glib;
 use gst::prelude::*;
-use gst_webrtc::{WebRTCDataChannel, WebRTCSDPType, WebRTCSessionDescription};
+use gst_webrtc::{
+    WebRTCDataChannel, WebRTCRTPTransceiver, WebRTCSDPType, WebRTCSessionDescription,
+};
 
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
@@ -19,6 +21,7 @@ use super::inbox::{Event, Outbox};
 use crate::ice::agent::Agent;
 use crate::ice::port::Port;
 use crate::ice::seat::Seat;
+use crate::intercom::Ear;
 use crate::media::Timing;
 use crate::media::codec::Codec;
 use crate::media::elements;
@@ -81,6 +84,8 @@ pub(crate) struct Rtc {
     webrtcbin: gst::Element,
     /// The agent at the shared port; none: a full one of webrtcbin's own.
     lite: Option<Agent>,
+    /// Of the line on which the other side only sends.
+    receiver: Option<WebRTCRTPTransceiver>,
 }
 
 impl Rtc {
@@ -90,6 +95,7 @@ impl Rtc {
         id: u32,
         network: &Network,
         seat: Option<&Arc<Seat>>,
+        ear: Option<Ear>,
         timing: &Timing,
         events: &Outbox,
     ) -> anyhow::Result<Self> {
@@ -98,7 +104,7 @@ impl Rtc {
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
             .name("webrtcbin")
             .property_from_str("bundle-policy", "max-bundle")
-            // A viewer sends no media: nothing is to wait in a jitter buffer.
+            // What a viewer says is taken before it gets to a jitter buffer: nothing waits in one.
             .property("latency", 0_u32)
             .property_if_some("ice-agent", lite.as_ref())
             .build()
@@ -115,7 +121,7 @@ impl Rtc {
             .downcast_ref::<gst::Bin>()
             .context("webrtcbin is not a bin")?
             .connect_deep_element_added(move |_, _, element| {
-                prepare_inner(element, certificate.as_deref());
+                prepare_inner(element, certificate.as_deref(), ear.as_ref());
             });
         listen(&webrtcbin, events);
         pipeline.add(&webrtcbin)?;
@@ -125,6 +131,7 @@ impl Rtc {
             pipeline,
             webrtcbin,
             lite,
+            receiver: None,
         };
         rtc.watch_bus(events);
         rtc.pipeline
@@ -209,12 +216,12 @@ impl Rtc {
             .webrtcbin
             .request_pad(&template, Some(&format!("sink_{mline}")), Some(caps))
             .with_context(|| format!("webrtcbin refused m-line {mline}"))?;
-        // A stream of its own for each line, or browsers hold pictures back until
-        // the sound of the same moment has come.
+        // Browsers hold the pictures of a stream back until its sound of the same moment has
+        // come.
         if pad.find_property("msid").is_some() {
             pad.set_property("msid", msid);
         }
-        let transceiver = pad.property::<gst_webrtc::WebRTCRTPTransceiver>("transceiver");
+        let transceiver = pad.property::<WebRTCRTPTransceiver>("transceiver");
         transceiver.set_property(
             "direction",
             gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
@@ -227,6 +234,24 @@ impl Rtc {
             .is_some_and(|codec| codec.get::<&str>("media") == Ok("video"));
         transceiver.set_property("do-nack", is_video);
         Ok(pad)
+    }
+
+    /// Lets the other side send on the line of a sender, too.
+    pub(crate) fn hear_on(&self, pad: &gst::Pad) {
+        let transceiver = pad.property::<WebRTCRTPTransceiver>("transceiver");
+        let direction = gst_webrtc::WebRTCRTPTransceiverDirection::Sendrecv;
+        transceiver.set_property("direction", direction);
+    }
+
+    /// Adds an m-line, the next one that has no number yet, on which the other side sends in
+    /// the codec of `caps`.
+    pub(crate) fn add_receiver(&mut self, caps: &gst::Caps) -> anyhow::Result<()> {
+        let direction = gst_webrtc::WebRTCRTPTransceiverDirection::Recvonly;
+        let transceiver = self
+            .webrtcbin
+            .emit_by_name::<Option<WebRTCRTPTransceiver>>("add-transceiver", &[&direction, caps]);
+        self.receiver = Some(transceiver.context("webrtcbin refused a line for receiving")?);
+        Ok(())
     }
 
     /// Makes an offer and takes it as local description; gives its SDP.
@@ -359,10 +384,11 @@ impl Rtc {
             .webrtcbin
             .property::<Option<gst_webrtc::WebRTCSCTPTransport>>("sctp-transport")
             .and_then(|sctp| sctp.transport());
-        sctp.or_else(|| {
+        let receiver = || self.receiver.as_ref()?.receiver()?.transport();
+        sctp.or_else(receiver).or_else(|| {
             // A peer without data channels: all media share one transport.
             self.webrtcbin.sink_pads().into_iter().find_map(|pad| {
-                pad.property::<Option<gst_webrtc::WebRTCRTPTransceiver>>("transceiver")?
+                pad.property::<Option<WebRTCRTPTransceiver>>("transceiver")?
                     .sender()?
                     .transport()
             })
@@ -420,6 +446,31 @@ pub(crate) fn rtp_caps(offered: &[(OfferedCodec, u8)], ssrc: u32, extensions: bo
     caps.build()
 }
 
+/// RTP caps of the line on which a page sends what is said there. Speech is mono, and what
+/// one packet loses the next one brings (in-band FEC, RFC 7587, section 6.1); packets of
+/// 10 ms are half as late as the usual ones.
+pub(crate) fn talk_caps() -> gst::Caps {
+    let mut caps = opus_caps(Codec::Opus.payload_type());
+    if let Some(structure) = caps.make_mut().structure_mut(0) {
+        structure.set("encoding-params", "2");
+        structure.set("minptime", "10");
+        structure.set("useinbandfec", "1");
+        structure.set("a-ptime", "10");
+    }
+    caps
+}
+
+/// RTP caps of Opus, whatever its parameters.
+pub(crate) fn opus_caps(payload_type: u8) -> gst::Caps {
+    let codec = Codec::Opus;
+    gst::Caps::builder("application/x-rtp")
+        .field("media", codec.media())
+        .field("encoding-name", codec.encoding_name())
+        .field("payload", i32::from(payload_type))
+        .field("clock-rate", codec.clock_rate())
+        .build()
+}
+
 /// Makes the payloader of a codec.
 pub(crate) fn payloader(
     codec: Codec,
@@ -439,7 +490,7 @@ pub(crate) fn payloader(
 }
 
 /// Settings of elements that webrtcbin makes for itself.
-fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>) {
+fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>, ear: Option<&Ear>) {
     let Some(factory) = element.factory() else {
         return;
     };
@@ -451,9 +502,55 @@ fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>) {
             if let Some(certificate) = certificate {
                 element.set_property("pem", &certificate.pem);
             }
+            if let Some(pad) = element.static_pad("rtp_src") {
+                turn_away(&pad, ear.cloned());
+            }
+        }
+        // All that the other side sends comes by here, decrypted and counted (RTCP), before
+        // anything makes a jitter buffer and threads for it.
+        "rtpssrcdemux" => {
+            if let Some(pad) = element.static_pad("sink") {
+                listen_to_media(&pad, ear.cloned());
+            }
+            if let Some(pad) = element.static_pad("rtcp_sink") {
+                listen_to_media(&pad, None);
+            }
         }
         _ => {}
     }
+}
+
+/// Drops media that nobody has asked for: webrtcbin leaves the way on open, and the peer would
+/// end with “not linked”.
+fn turn_away(pad: &gst::Pad, ear: Option<Ear>) {
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kinds, move |_, _| {
+        match ear.as_ref().is_some_and(Ear::expects) {
+            true => gst::PadProbeReturn::Ok,
+            false => gst::PadProbeReturn::Handled,
+        }
+    });
+}
+
+/// Takes all media out of the stream. What nobody wants to hear is dropped: it would end in
+/// a pad that is not linked.
+fn listen_to_media(pad: &gst::Pad, ear: Option<Ear>) {
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kinds, move |_, info| {
+        if let Some(ear) = &ear {
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(buffer)) => ear.hear(buffer),
+                Some(gst::PadProbeData::BufferList(list)) => {
+                    for buffer in list.iter_owned() {
+                        ear.hear(&buffer);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // Not “drop”: of what a probe drops GStreamer 1.22 wants to let go twice.
+        gst::PadProbeReturn::Handled
+    });
 }
 
 fn restrict_ice(webrtcbin: &gst::Element, network: &Network) {
@@ -568,10 +665,11 @@ pub(crate) fn rehearse() {
         chosen: vec![IpAddr::from([127, 0, 0, 1])],
         ..Network::default()
     };
-    let rehearsal = Rtc::new(0, &network, None, &Timing::default(), &events).and_then(|rtc| {
-        rtc.create_channel("rehearsal", None, "", ChannelOptions::default(), &events)?;
-        rtc.offer()
-    });
+    let rehearsal =
+        Rtc::new(0, &network, None, None, &Timing::default(), &events).and_then(|rtc| {
+            rtc.create_channel("rehearsal", None, "", ChannelOptions::default(), &events)?;
+            rtc.offer()
+        });
     if let Err(error) = rehearsal {
         gst::warning!(crate::CAT, "webrtcbin does not work here: {error:#}");
     }

@@ -29,6 +29,7 @@ use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report};
 use crate::arbitration::desk::Desk;
 use crate::ice::seat::{Seat, SeatEvent};
+use crate::intercom::{Ear, Intercom};
 use crate::media::Media;
 use crate::media::stream::Subscription;
 use crate::signaling::fingerprint::{self, Fingerprint};
@@ -57,6 +58,7 @@ pub(crate) struct Birth {
     pub(crate) tag: String,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) intercom: Arc<Intercom>,
     pub(crate) media: Arc<Media>,
     pub(crate) network: Network,
     pub(crate) status: Arc<Mutex<Status>>,
@@ -86,6 +88,8 @@ pub(super) struct Session {
     pub(super) id: u32,
     pub(super) host: Arc<dyn Host>,
     pub(super) desk: Arc<Desk>,
+    pub(super) intercom: Arc<Intercom>,
+    pub(super) ear: Ear,
     pub(super) media: Arc<Media>,
     pub(super) rtc: Rtc,
     /// The place at the shared port; none with a full ICE agent.
@@ -135,10 +139,12 @@ pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
     let id = birth.id;
     let host = birth.host.clone();
     let desk = birth.desk.clone();
+    let intercom = birth.intercom.clone();
     let channels = birth.channels.clone();
     let status = birth.status.clone();
     let end = |text: String| {
         desk.gone(id);
+        intercom.leave(id);
         channels.clear();
         set_status(&status, PeerState::Closed);
         leave();
@@ -153,6 +159,8 @@ pub(crate) fn run(birth: Birth, opening: Opening, leave: impl FnOnce()) {
             let reason = session.serve();
             // Before anything that takes time: it may have controlled a transmitter.
             desk.gone(id);
+            session.stop_talking();
+            intercom.leave(id);
             // Nobody sends through channels of a webrtcbin that is being taken down.
             channels.clear();
             session.say_farewell(&reason);
@@ -302,6 +310,7 @@ impl Session {
                 if self.state == PeerState::Connected {
                     self.open_data_channels();
                     self.feed_all();
+                    self.connect_voice();
                     self.renegotiate();
                     self.tell_welcome();
                 }
@@ -309,6 +318,7 @@ impl Session {
             Event::TimingChanged(timing) => self.rtc.set_timing(&timing),
             Event::ControlChanged => self.tell_standing(),
             Event::InstrumentsChanged => self.tell_instruments(),
+            Event::TalkChanged => self.tell_talk(),
             Event::MadeSafe { label, reason } => self.tell_safe(label.as_deref(), &reason),
             Event::Describe(reply) => reply(self.describe()),
             Event::Close { reason, farewell } => {
@@ -384,6 +394,7 @@ impl Session {
         self.enter(PeerState::Connected, "");
         self.open_data_channels();
         self.feed_all();
+        self.connect_voice();
         ControlFlow::Continue(())
     }
 

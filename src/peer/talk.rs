@@ -145,6 +145,11 @@ impl Session {
             Ok(FromPage::Release) => self.answer(&self.desk.release(self.id, at)),
             Ok(FromPage::Give { to }) => self.answer(&self.desk.give(self.id, to, at)),
             Ok(FromPage::Keep) => self.answer(&self.desk.keep(self.id)),
+            Ok(FromPage::Talk { on: true, transmit }) => self.begin_talking(&transmit, at),
+            Ok(FromPage::Talk { on: false, .. }) => {
+                self.stop_talking();
+                self.tell_talk();
+            }
             Ok(FromPage::Unknown) => {}
             Err(error) => {
                 let text = error.to_string();
@@ -193,6 +198,7 @@ impl Session {
         });
         self.tell_instruments();
         self.tell_standing();
+        self.tell_talk();
     }
 
     /// Nobody is there to be told anything: of each message to a channel that has ended

@@ -18,6 +18,7 @@ use super::visitors::WebBench;
 use crate::arbitration::Standing;
 use crate::arbitration::desk::{Crew, Desk};
 use crate::ice::port::Knock;
+use crate::intercom::{Audience, Intercom};
 use crate::mdns::Publisher;
 use crate::media::Media;
 use crate::media::data::Data;
@@ -86,6 +87,8 @@ pub(crate) struct Bench {
     pub(super) data: Arc<Data>,
     /// Who controls the instruments.
     pub(super) desk: Arc<Desk>,
+    /// Who talks.
+    pub(super) intercom: Arc<Intercom>,
     control_thread: Mutex<Option<JoinHandle<()>>>,
     pub(super) teller: Mutex<Option<Teller>>,
     teller_thread: Mutex<Option<JoinHandle<()>>>,
@@ -116,6 +119,7 @@ impl Bench {
         settings: &Settings,
         media: &Arc<Media>,
         data: &Arc<Data>,
+        intercom: &Arc<Intercom>,
     ) -> anyhow::Result<Arc<Self>> {
         let use_console = match settings.console {
             ConsoleMode::Auto => console::stdin_is_our_terminal(),
@@ -165,6 +169,7 @@ impl Bench {
                 desk: desk.clone(),
             }),
             desk.clone(),
+            intercom.clone(),
             media.clone(),
             Network {
                 port: door.port().cloned(),
@@ -181,6 +186,7 @@ impl Bench {
             door,
             data: data.clone(),
             desk,
+            intercom: intercom.clone(),
             control_thread: Mutex::new(None),
             teller: Mutex::new(None),
             teller_thread: Mutex::new(None),
@@ -198,6 +204,8 @@ impl Bench {
             sessions: Mutex::new(Vec::new()),
         });
         let _ = hall.set(Arc::downgrade(&bench));
+        let audience: Weak<dyn Audience> = Arc::<Self>::downgrade(&bench);
+        intercom.open(&settings.intercom(), audience);
         let started = bench
             .start_data()
             .and_then(|()| bench.watch_lan(settings))
@@ -514,6 +522,7 @@ impl Bench {
         if let Some(port) = self.door.port() {
             port.close();
         }
+        self.intercom.close();
         self.desk.close();
         self.data.close();
         wait_for(lock(&self.control_thread).take());

@@ -62,6 +62,19 @@ impl Host for BenchHost {
             .map_err(|error| error.to_string())
     }
 
+    /// Whoever keys a transmitter takes control of it, as with a command.
+    fn key(&self, peer: u32, label: &str, on: bool, at: Instant) -> Result<(), String> {
+        if on {
+            self.data
+                .can_key(label)
+                .map_err(|error| error.to_string())?;
+            self.desk
+                .command(peer, at)
+                .map_err(|refusal| refusal.to_string())?;
+        }
+        self.data.key(label, on).map_err(|error| error.to_string())
+    }
+
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {
         self.door.admit(code, certificate)
     }

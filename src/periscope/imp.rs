@@ -16,6 +16,7 @@ use super::properties;
 use super::requirements;
 use super::settings::{DEFAULT_PORT, Settings};
 use super::signals;
+use crate::intercom::{self, Intercom};
 use crate::media::data::{Data, PadSettings};
 use crate::media::input::{Input, Kind, data_caps, template_caps};
 use crate::media::stream::Stream;
@@ -25,6 +26,8 @@ use crate::media::{Media, Timing};
 enum Behind {
     Input(Arc<Input>),
     Source(gst_app::AppSrc),
+    /// Gives what viewers say.
+    Voices,
 }
 
 /// The implementation of the element.
@@ -33,6 +36,7 @@ pub struct Periscope {
     settings: Mutex<Settings>,
     media: Arc<Media>,
     data: Arc<Data>,
+    intercom: Arc<Intercom>,
     pads: Mutex<BTreeMap<String, Behind>>,
     /// Sink pads whose streams have ended.
     ended: Mutex<BTreeSet<String>>,
@@ -97,6 +101,10 @@ impl ObjectImpl for Periscope {
             "heartbeat-timeout" => settings.heartbeat_timeout = number(),
             "control-timeout" => settings.control_timeout = value.get().unwrap_or(-1),
             "control-idle" => settings.control_idle = number(),
+            "talk" => settings.talk = value.get().unwrap_or_default(),
+            "talk-latency-min" => settings.talk_latency.0 = number(),
+            "talk-latency-max" => settings.talk_latency.1 = number(),
+            "sync" => settings.sync = value.get().unwrap_or_default(),
             _ => {}
         }
     }
@@ -141,6 +149,10 @@ impl ObjectImpl for Periscope {
             "heartbeat-timeout" => settings.heartbeat_timeout.to_value(),
             "control-timeout" => settings.control_timeout.to_value(),
             "control-idle" => settings.control_idle.to_value(),
+            "talk" => settings.talk.to_value(),
+            "talk-latency-min" => settings.talk_latency.0.to_value(),
+            "talk-latency-max" => settings.talk_latency.1.to_value(),
+            "sync" => settings.sync.to_value(),
             _ => pspec.default_value().clone(),
         }
     }
@@ -187,11 +199,18 @@ impl ElementImpl for Periscope {
                     DataPad::static_type(),
                 )
             };
+            let voices = gst::PadTemplate::new(
+                "audio_src_%u",
+                gst::PadDirection::Src,
+                gst::PadPresence::Request,
+                &intercom::template_caps(),
+            );
             [
                 sink("video_%u", Kind::Video),
                 sink("audio_%u", Kind::Audio),
                 message("data_%u", gst::PadDirection::Sink),
                 message("data_src_%u", gst::PadDirection::Src),
+                voices,
             ]
             .into_iter()
             .filter_map(Result::ok)
@@ -242,6 +261,7 @@ impl ElementImpl for Periscope {
                 let _ = appsrc.set_state(gst::State::Null);
                 let _ = self.obj().remove(&appsrc);
             }
+            Some(Behind::Voices) => self.intercom.remove_outlet(&name),
             None => {}
         }
         self.obj().child_removed(pad, &name);
@@ -253,12 +273,16 @@ impl ElementImpl for Periscope {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::NullToReady => self.check_requirements()?,
-            gst::StateChange::ReadyToPaused => self.start()?,
+            gst::StateChange::ReadyToPaused => {
+                self.intercom.follow_pads();
+                self.start()?;
+            }
             gst::StateChange::PlayingToPaused => {
                 // No command goes out any more, nor one that stops something.
                 if let Some(bench) = self.bench() {
                     bench.rest("the pipeline is paused");
                 }
+                self.intercom.pause();
             }
             gst::StateChange::PausedToReady => self.stop(),
             _ => {}
@@ -304,6 +328,10 @@ impl Periscope {
 
     pub(super) const fn media(&self) -> &Arc<Media> {
         &self.media
+    }
+
+    pub(super) const fn intercom(&self) -> &Arc<Intercom> {
+        &self.intercom
     }
 
     pub(super) const fn data(&self) -> &Arc<Data> {
@@ -364,6 +392,10 @@ impl Periscope {
             .downcast_ref::<gst::GhostPad>()
             .ok_or_else(|| anyhow::anyhow!("the pad is not a ghost pad"))?;
 
+        if prefix == "audio_src_" {
+            self.add_voices(ghost)?;
+            return Ok(pad);
+        }
         if prefix == "data_src_" {
             let appsrc = gst_app::AppSrc::builder()
                 .name(format!("{name}-source"))
@@ -422,6 +454,29 @@ impl Periscope {
         Ok(pad)
     }
 
+    /// A pad that gives what the viewers say.
+    fn add_voices(&self, pad: &gst::GhostPad) -> anyhow::Result<()> {
+        let element = self.obj();
+        self.intercom.add_outlet(element.upcast_ref(), pad)?;
+        pad.set_active(true)?;
+        element.add_pad(pad)?;
+        locked(&self.pads).insert(pad.name().to_string(), Behind::Voices);
+        let changed = element.downgrade();
+        let follow = move || {
+            if let Some(element) = changed.upgrade() {
+                let imp = element.imp();
+                imp.intercom.follow_pads();
+                if let Some(bench) = imp.bench() {
+                    bench.peers.streams_changed();
+                }
+            }
+        };
+        let unlinked = follow.clone();
+        pad.connect_linked(move |_, _| follow());
+        pad.connect_unlinked(move |_, _| unlinked());
+        Ok(())
+    }
+
     /// The name that was asked for, or the first free number.
     fn pad_name(&self, prefix: &str, wanted: Option<&str>) -> anyhow::Result<String> {
         let pads = locked(&self.pads);
@@ -462,7 +517,13 @@ impl Periscope {
     fn start(&self) -> Result<(), gst::StateChangeError> {
         let settings = locked(&self.settings).clone();
         let element = self.obj();
-        match Bench::start(element.upcast_ref(), &settings, &self.media, &self.data) {
+        match Bench::start(
+            element.upcast_ref(),
+            &settings,
+            &self.media,
+            &self.data,
+            &self.intercom,
+        ) {
             Ok(bench) => {
                 *locked(&self.bench) = Some(bench);
                 requirements::preload();
@@ -492,6 +553,11 @@ impl Periscope {
             base_time: self.obj().base_time(),
         };
         self.media.set_timing(timing.clone());
+        if let (Some(clock), Some(base_time)) = (&timing.clock, timing.base_time)
+            && let Err(error) = self.intercom.play(clock, base_time)
+        {
+            gst::error!(crate::CAT, imp = self, "no sound from viewers: {error:#}");
+        }
         if let Some(bench) = self.bench() {
             bench.peers.timing_changed(&timing);
         }

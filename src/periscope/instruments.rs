@@ -4,6 +4,7 @@ use super::bench::{Bench, lock};
 use super::teller::{Told, describe};
 use crate::arbitration::Standing;
 use crate::arbitration::desk::{Counts, Crew};
+use crate::intercom::Audience;
 use crate::media::data::News;
 
 impl Crew for Bench {
@@ -21,6 +22,13 @@ impl Crew for Bench {
         self.data.make_safe(reason, after);
         self.peers.made_safe(None, reason);
         self.tell_safe("", reason);
+    }
+}
+
+impl Audience for Bench {
+    fn talk_changed(&self, talking: &[u32]) {
+        self.peers.talk_changed();
+        self.tell(Told::Talk(talking.to_vec()));
     }
 }
 
@@ -61,6 +69,7 @@ impl Bench {
     pub(super) fn end_of_stream(&self) {
         self.rest("the pipeline has come to its end");
         self.data.end();
+        self.intercom.end_of_stream();
     }
 
     /// Takes control away. False if nobody has it.

@@ -39,6 +39,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         DataPad::static_type(),
         ConsoleMode::static_type(),
         IceMode::static_type(),
+        crate::intercom::Talk::static_type(),
         crate::media::VideoCodec::static_type(),
         crate::peer::channels::SlowViewer::static_type(),
     ] {

@@ -5,8 +5,9 @@ use gst::prelude::*;
 
 use super::settings::{
     ConsoleMode, DEFAULT_AUDIO_BITRATE, DEFAULT_CONTROL_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT,
-    DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS, DEFAULT_PORT, IceMode,
+    DEFAULT_KEY_FRAME_INTERVAL, DEFAULT_MAX_PEERS, DEFAULT_PORT, DEFAULT_TALK_LATENCY, IceMode,
 };
+use crate::intercom::Talk;
 use crate::media::VideoCodec;
 
 pub(super) fn all() -> Vec<glib::ParamSpec> {
@@ -207,6 +208,44 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
                  made safe. 0: never",
             )
             .maximum(604_800)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Talk>("talk")
+            .nick("Talk")
+            .blurb(
+                "Who of those who may talk (rights “control”) is heard on the audio_src_%u pads \
+                 at a time. Without such a pad nobody is",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("talk-latency-min")
+            .nick("Least latency of talkers")
+            .blurb(
+                "How many milliseconds of what a viewer says are kept at least, against packets \
+                 that come late. It grows by itself as the network needs it, up to \
+                 talk-latency-max",
+            )
+            .maximum(500)
+            .default_value(DEFAULT_TALK_LATENCY.0)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("talk-latency-max")
+            .nick("Greatest latency of talkers")
+            .blurb(
+                "How many milliseconds of what a viewer says are kept at most. Packets that come \
+                 later than that are made up for as well as can be",
+            )
+            .minimum(20)
+            .maximum(1000)
+            .default_value(DEFAULT_TALK_LATENCY.1)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("sync")
+            .nick("Lip-sync")
+            .blurb(
+                "Browsers show sound and pictures as they belong together, the earlier one \
+                 waiting for the other. False: each is shown as early as it can be",
+            )
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("code")

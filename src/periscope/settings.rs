@@ -7,7 +7,9 @@ use gst::glib;
 
 use crate::arbitration::Rules;
 use crate::identity::Source;
+use crate::intercom::{self, Talk};
 use crate::media::{self, VideoCodec};
+use crate::voice::mixer::MixerSettings;
 
 /// Whether the element talks on the terminal (property `console`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
@@ -51,6 +53,7 @@ pub(super) const DEFAULT_MAX_PEERS: u32 = 64;
 pub(super) const DEFAULT_AUDIO_BITRATE: u32 = 96;
 pub(super) const DEFAULT_KEY_FRAME_INTERVAL: u32 = 10_000;
 pub(super) const DEFAULT_HEARTBEAT_TIMEOUT: u32 = 750;
+pub(super) const DEFAULT_TALK_LATENCY: (u32, u32) = (20, 60);
 pub(super) const DEFAULT_CONTROL_TIMEOUT: i32 = 10_000;
 
 /// All properties that can be set.
@@ -88,6 +91,10 @@ pub(super) struct Settings {
     pub(super) control_timeout: i32,
     /// Seconds; 0: never.
     pub(super) control_idle: u32,
+    pub(super) talk: Talk,
+    /// Milliseconds: least and most.
+    pub(super) talk_latency: (u32, u32),
+    pub(super) sync: bool,
 }
 
 impl Default for Settings {
@@ -114,6 +121,9 @@ impl Default for Settings {
             heartbeat_timeout: DEFAULT_HEARTBEAT_TIMEOUT,
             control_timeout: DEFAULT_CONTROL_TIMEOUT,
             control_idle: 0,
+            talk: Talk::default(),
+            talk_latency: DEFAULT_TALK_LATENCY,
+            sync: false,
         }
     }
 }
@@ -178,6 +188,21 @@ impl Settings {
             key_frame_interval: Duration::from_millis(self.key_frame_interval.into()),
             audio_bitrate: self.audio_bitrate,
             video_encoder: self.video_encoder.clone(),
+            lip_sync: self.sync,
+        }
+    }
+
+    /// Who may talk, and what is made of it.
+    pub(super) fn intercom(&self) -> intercom::Settings {
+        let (least, most) = self.talk_latency;
+        intercom::Settings {
+            talk: self.talk,
+            heartbeat: self.rules().heartbeat,
+            mixer: MixerSettings {
+                min_delay: Duration::from_millis(least.into()),
+                max_delay: Duration::from_millis(most.max(least).into()),
+                ..MixerSettings::default()
+            },
         }
     }
 }

@@ -45,6 +45,12 @@ impl Periscope {
                 .field("waiting", gst::Array::new(waiting))
                 .field("refused", counts.refused)
                 .field("safes", counts.safes);
+            let intercom = self.intercom();
+            let talking = intercom.talking();
+            let talking = talking.into_iter().map(|peer| peer.to_send_value());
+            structure = structure
+                .field("talking", gst::Array::new(talking))
+                .field("talk-level", intercom.level());
         }
         structure.build()
     }

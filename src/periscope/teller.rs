@@ -20,6 +20,8 @@ const MAX_WAITING: usize = 1024;
 #[derive(Debug)]
 pub(super) enum Told {
     Control(Standing),
+    /// These talk.
+    Talk(Vec<u32>),
     Safe {
         /// Empty for all instruments.
         label: String,
@@ -59,6 +61,15 @@ fn tell_all(told: &Receiver<Told>, messenger: &Messenger) {
                 );
                 messenger.print("control", &describe(&standing));
             }
+            Told::Talk(talking) => {
+                let peers = talking.iter().map(|peer| peer.to_send_value());
+                messenger.post(
+                    gst::Structure::builder("periscope-talk")
+                        .field("peers", gst::Array::new(peers))
+                        .build(),
+                );
+                messenger.print("talk", &describe_talk(&talking));
+            }
             Told::Safe { label, reason } => {
                 messenger.post(
                     gst::Structure::builder("periscope-safe")
@@ -89,10 +100,26 @@ pub(super) fn describe(standing: &Standing) -> String {
     }
 }
 
+fn describe_talk(talking: &[u32]) -> String {
+    let talking: Vec<String> = talking.iter().map(ToString::to_string).collect();
+    match talking.as_slice() {
+        [] => "nobody talks".to_owned(),
+        [one] => format!("viewer {one} talks"),
+        more => format!("viewers {} talk", more.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arbitration::Role;
+
+    #[test]
+    fn a_person_is_told_who_talks() {
+        assert_eq!(describe_talk(&[]), "nobody talks");
+        assert_eq!(describe_talk(&[3]), "viewer 3 talks");
+        assert_eq!(describe_talk(&[3, 7]), "viewers 3, 7 talk");
+    }
 
     #[test]
     fn a_person_is_told_who_controls_and_who_waits() {

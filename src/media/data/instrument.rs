@@ -84,6 +84,8 @@ pub(crate) struct PadNews {
     text: String,
     profile: Option<Arc<Profile>>,
     transmitting: bool,
+    /// Talking can turn the transmitter on.
+    keys: bool,
 }
 
 /// What follows from an event.
@@ -110,11 +112,13 @@ impl PadNews {
                 };
                 let text = structure.get::<Option<String>>("text");
                 let text = text.ok().flatten().unwrap_or_default();
-                if self.state == state && self.text == text {
+                let keys = structure.get::<bool>("keys").unwrap_or(false);
+                if self.state == state && self.text == text && self.keys == keys {
                     return Heard::Nothing;
                 }
                 self.state = state;
                 self.text = text;
+                self.keys = keys;
                 // Whoever transmitted does so no more.
                 self.transmitting &= state == PortState::Open;
                 Heard::Changed
@@ -146,6 +150,11 @@ impl PadNews {
         }
     }
 
+    /// Whether talking can turn the transmitter on.
+    pub(super) const fn keys(&self) -> bool {
+        self.keys
+    }
+
     pub(super) const fn profile(&self) -> Option<&Arc<Profile>> {
         self.profile.as_ref()
     }
@@ -161,6 +170,8 @@ pub(crate) struct Instrument {
     pub(crate) profile: Option<Arc<Profile>>,
     /// Whether commands go anywhere.
     pub(crate) sends: bool,
+    /// Talking can turn its transmitter on.
+    pub(crate) keys: bool,
     pub(crate) transmitting: bool,
 }
 
@@ -172,6 +183,7 @@ impl Instrument {
             text: String::new(),
             profile: None,
             sends: false,
+            keys: false,
             transmitting: false,
         }
     }
@@ -187,6 +199,7 @@ impl Instrument {
             self.profile.clone_from(&news.profile);
         }
         self.transmitting |= news.transmitting;
+        self.keys |= news.keys;
     }
 
     /// Whether a page that knows the other has nothing to learn from this one.
@@ -194,6 +207,7 @@ impl Instrument {
         self.state == other.state
             && self.text == other.text
             && self.sends == other.sends
+            && self.keys == other.keys
             && self.transmitting == other.transmitting
             && self.has_profile_of(other)
     }
@@ -240,6 +254,19 @@ mod tests {
         instrument.add(&sink);
         assert_eq!(instrument.state, PortState::Waiting);
         assert_eq!(instrument.text, "unplugged");
+    }
+
+    #[test]
+    fn an_instrument_says_whether_talking_keys_it() {
+        let mut news = PadNews::default();
+        news.hear(&state("open", ""));
+        assert!(!news.keys());
+        let mut keys = state("open", "");
+        keys.set("keys", true);
+        assert_eq!(news.hear(&keys), Heard::Changed);
+        let mut instrument = Instrument::new("kx3".into());
+        instrument.add(&news);
+        assert!(instrument.keys);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) enum Undeliverable {
     Full(u64),
     #[error("the pipeline at the bench has ended")]
     Ended,
+    #[error("talking cannot turn this instrument’s transmitter on")]
+    NoKey,
 }
 
 impl Source {
@@ -117,7 +119,7 @@ impl Source {
 impl Data {
     /// The pads that a command on this label leaves by: a pad that is not linked would end
     /// the pipeline, and one that is paused would keep an old command for later.
-    fn sources(&self, label: &str) -> Result<Vec<Source>, Undeliverable> {
+    pub(super) fn sources(&self, label: &str) -> Result<Vec<Source>, Undeliverable> {
         let mut sources = self.locked().sources.clone();
         sources.retain(|source| &*source.settings.label == label && source.pad.is_linked());
         if sources.is_empty() {

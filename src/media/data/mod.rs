@@ -23,6 +23,7 @@ use crate::peer::channels::ChannelOptions;
 
 pub(crate) mod instrument;
 pub(crate) mod inward;
+mod key;
 pub(crate) mod outward;
 
 use instrument::{Heard, Instrument, PadNews, Profile};
