@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use gst::prelude::*;
 
 use crate::media::elements;
+use crate::opus::tuning::{Profile, Tuning};
 
 /// Buffers of 10 ms that may wait for what follows; then the oldest goes, for it would be heard
 /// late for ever.
@@ -143,14 +144,8 @@ impl Outlet {
     fn encode(&self, bin: &gst::Bin) -> anyhow::Result<()> {
         let encoder = elements::make("opusenc", &[])?;
         encoder.set_property("name", self.encoder_name());
-        for (property, value) in [
-            ("audio-type", "voice"),
-            ("frame-size", "10"),
-            ("bitrate", "64000"),
-            ("inband-fec", "true"),
-            ("packet-loss-percentage", "5"),
-        ] {
-            elements::set_if_possible(&encoder, property, value);
+        for (property, value) in Tuning::for_sound(Some(2), Some(Profile::Voice), None).encoder_settings() {
+            elements::set_if_possible(&encoder, property, &value);
         }
         bin.add(&encoder)?;
         // The pad holds the last element of the chain until now.

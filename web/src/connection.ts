@@ -13,7 +13,7 @@ import { HEARTBEAT } from './heartbeat';
 import { Instrument, PROTOCOL } from './instrument';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
-import { gathered, mediaOf, setAnswer, type Media } from './negotiation';
+import { gathered, mediaOf, senderOf, setAnswer, setOffer, type Media } from './negotiation';
 import { letBenchBegin, withoutCandidates } from './sdp';
 
 /** Why a connection ended. `no-path`: it never came up although both descriptions were there. */
@@ -145,7 +145,7 @@ export class Connection {
    */
   async makeAnswer(offer: string, gatherFor: number): Promise<string> {
     const { sdp, candidates } = withoutCandidates(letBenchBegin(offer));
-    await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    await setOffer(this.pc, sdp);
     await this.setAnswer(offer);
     const answer = await gathered(this.pc, gatherFor);
     this.stopChecking = keepChecking(this.pc, candidates);
@@ -279,6 +279,19 @@ export class Connection {
     }
   }
 
+  /** Tells the bench that this page begins or ceases to talk; `transmit`: whose transmitters that keys. */
+  talk(on: boolean, transmit: readonly string[]): void {
+    if (this.phase !== 'up') return;
+    if (on) this.desk.beatWhileTalking(true);
+    this.say(on ? { type: 'talk', on, transmit } : { type: 'talk', on });
+    if (!on) this.desk.beatWhileTalking(false);
+  }
+
+  /** What sends this page's microphone; null where the bench does not listen. */
+  get microphoneSender(): RTCRtpSender | null {
+    return this.phase === 'up' && this.desk.talk !== null ? senderOf(this.pc, this.desk.talk.mid) : null;
+  }
+
   private controlMessage(text: string): void {
     const message = parse(text);
     if (message === null || this.phase === 'over') return;
@@ -302,6 +315,7 @@ export class Connection {
         break;
       case 'instrument':
       case 'control':
+      case 'talk':
         this.desk.take(message);
         if (this.phase === 'up') this.events.onChange();
         break;
@@ -318,7 +332,7 @@ export class Connection {
   private async renegotiate(id: number, sdp: string): Promise<void> {
     if (this.isOver) return;
     try {
-      await this.pc.setRemoteDescription({ type: 'offer', sdp });
+      await setOffer(this.pc, sdp);
       await this.setAnswer(sdp);
       this.say({ type: 'answer', id, sdp: this.pc.localDescription?.sdp ?? '' });
     } catch (error) {

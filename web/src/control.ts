@@ -32,6 +32,8 @@ export interface InstrumentState {
   profile: unknown;
   sends: boolean;
   transmitting: boolean;
+  /** Its transmitter can be keyed by talking. */
+  keys: boolean;
 }
 
 /** Who sends commands. */
@@ -43,6 +45,20 @@ export interface Arbitration {
   waiting: number[];
   /** Milliseconds until a request without an answer takes control; -1: never. */
   timeout: number;
+}
+
+/** Who talks, and whether this page may. */
+export interface Talk {
+  type: 'talk';
+  /** The m-line for this page's microphone; null: none, or none yet. */
+  mid: string | null;
+  /** Whether everybody may talk at once, one at a time, or nobody. */
+  floor: 'all' | 'one' | 'none';
+  you: 'none' | 'talking' | 'refused';
+  /** Why this page may not; empty if it may. */
+  reason: string;
+  /** Numbers of viewers, as in the welcome. */
+  talking: number[];
 }
 
 /** The bench has told an instrument to stop what it does, and why. */
@@ -67,13 +83,14 @@ export interface Refused {
 export const VERSION = 1;
 
 /** What this page can do beyond it. */
-export const FEATURES = ['batch', 'heartbeat'] as const;
+export const FEATURES = ['batch', 'heartbeat', 'talk'] as const;
 
 export type FromBench =
   | Welcome
   | { type: 'offer'; id: number; sdp: string }
   | InstrumentState
   | Arbitration
+  | Talk
   | Safe
   | Refused
   | { type: 'pong'; t: number }
@@ -85,6 +102,8 @@ export type FromPage =
   | { type: 'answer'; id: number; sdp: string }
   | { type: 'ping'; t: number }
   | Ask
+  | { type: 'talk'; on: true; transmit: readonly string[] }
+  | { type: 'talk'; on: false }
   | { type: 'bye'; text: string };
 
 /** What a person wants of control: to have it, to let go of it, to hand it over, or to keep it from all who ask. */
@@ -113,6 +132,8 @@ export function parse(json: string): FromBench | null {
       return instrument(message);
     case 'control':
       return arbitration(message);
+    case 'talk':
+      return talk(message);
     case 'safe':
       return { type: 'safe', label: typeof message['label'] === 'string' ? message['label'] : null, reason: text(message['reason']) };
     case 'refused':
@@ -148,7 +169,7 @@ function count(value: unknown): number {
 }
 
 function instrument(message: Record<string, unknown>): InstrumentState | null {
-  const { label, state, profile, sends, transmitting } = message;
+  const { label, state, profile, sends, transmitting, keys } = message;
   if (typeof label !== 'string') return null;
   return {
     type: 'instrument',
@@ -158,6 +179,7 @@ function instrument(message: Record<string, unknown>): InstrumentState | null {
     profile,
     sends: sends === true,
     transmitting: transmitting === true,
+    keys: keys === true,
   };
 }
 
@@ -167,9 +189,25 @@ function arbitration(message: Record<string, unknown>): Arbitration {
     type: 'control',
     holder: typeof holder === 'number' ? holder : null,
     you: you === 'holder' || you === 'waiting' ? you : 'none',
-    waiting: Array.isArray(waiting) ? waiting.filter((peer): peer is number => typeof peer === 'number') : [],
+    waiting: numbers(waiting),
     timeout: typeof timeout === 'number' ? timeout : -1,
   };
+}
+
+function talk(message: Record<string, unknown>): Talk {
+  const { mid, floor, you, reason, talking } = message;
+  return {
+    type: 'talk',
+    mid: typeof mid === 'string' ? mid : null,
+    floor: floor === 'one' || floor === 'none' ? floor : 'all',
+    you: you === 'talking' || you === 'refused' ? you : 'none',
+    reason: text(reason),
+    talking: numbers(talking),
+  };
+}
+
+function numbers(value: unknown): number[] {
+  return Array.isArray(value) ? value.filter((one): one is number => typeof one === 'number') : [];
 }
 
 function stream(value: unknown): Stream[] {

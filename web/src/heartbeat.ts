@@ -1,6 +1,6 @@
 /**
- * While this page has control, the bench hears a heartbeat of it: without one it tells its instruments to stop
- * (PROTOCOL.md, "Control"). A worker keeps the time, since a page out of sight has slow timers; the page itself sends, so
+ * While this page has control or talks, the bench hears a heartbeat of it: without one it tells its instruments to stop,
+ * and hears the page no more (PROTOCOL.md, "The heartbeat"). A worker keeps the time, since a page out of sight has slow timers; the page itself sends, so
  * that a page that hangs falls silent.
  */
 

@@ -15,13 +15,15 @@ import { Share } from './share';
 import { Sound } from './sound';
 import { Status } from './status';
 import { StatsLine } from './statsline';
+import { TalkRoom } from './talk/room';
 import { Watch } from './watch';
 
 declare const PERISCOPE_VERSION: string;
 
 const status = new Status();
 const player = new Player();
-const sound = new Sound();
+const sound: Sound = new Sound((streams, isHeard) => talk.streams(streams, isHeard));
+const talk = new TalkRoom(sound);
 const instruments = new InstrumentsRoom();
 const stats = new StatsLine(player);
 const stage = element('stage');
@@ -33,7 +35,10 @@ const face: Face = {
   status,
   showOutgoing: (outgoing) => panel.showOutgoing(outgoing),
   leadToOutgoing: () => panel.leadToOutgoing(),
-  showLink: (shared) => share.offer(shared),
+  showLink(shared) {
+    share.offer(shared);
+    talk.showLink(shared?.link ?? null);
+  },
   clearInput: () => panel.clearInput(),
   data: (label, messages) => instruments.add(label, messages),
   verdict: (verdict) => instruments.verdict(verdict),
@@ -53,6 +58,7 @@ function showMedia(connection: Connection | null): void {
   sound.show(connection === null ? null : media);
   stats.watch(connection);
   instruments.show(connection);
+  talk.show(connection);
   if (connection === null) {
     player.freeze();
     return;
@@ -104,6 +110,7 @@ Object.defineProperty(window, 'periscope', {
     version: PERISCOPE_VERSION,
     state: () => status.state,
     peerConnection: () => app.peerConnection(),
+    audio: () => talk.report,
   }),
 });
 

@@ -2,7 +2,7 @@
  * What a connection does with its browser's RTCPeerConnection while descriptions are exchanged.
  */
 
-import { withStereo } from './sdp';
+import { forSpeech, listeningMids, withStereo } from './sdp';
 
 export interface Media {
   mid: string;
@@ -28,6 +28,24 @@ export function gathered(pc: RTCPeerConnection, limit: number): Promise<string> 
     const timer = setTimeout(done, limit);
     pc.addEventListener('icegatheringstatechange', check);
   });
+}
+
+/**
+ * Takes the bench's offer. Where the bench would listen, this page is ready to send from then on: a microphone comes and
+ * goes without another description.
+ */
+export async function setOffer(pc: RTCPeerConnection, offer: string): Promise<void> {
+  await pc.setRemoteDescription({ type: 'offer', sdp: forSpeech(offer) });
+  const mids = listeningMids(offer);
+  for (const transceiver of pc.getTransceivers()) {
+    if (transceiver.mid !== null && mids.includes(transceiver.mid)) transceiver.direction = 'sendonly';
+  }
+}
+
+/** What sends a microphone by this m-line; null where none is negotiated. */
+export function senderOf(pc: RTCPeerConnection, mid: string | null): RTCRtpSender | null {
+  const line = pc.getTransceivers().find((transceiver) => transceiver.mid === mid);
+  return line !== undefined && /^send/.test(line.currentDirection ?? '') ? line.sender : null;
 }
 
 /** Answers the offer that has been set as remote description. */

@@ -2,6 +2,7 @@
  * The two text boxes: what came from the bench, and what to carry to it.
  */
 
+import { copyFrom } from './clipboard';
 import { element } from './dom';
 
 /** What #code-out holds: nothing yet, this page's offer, or its answer to the bench's offer. */
@@ -107,29 +108,9 @@ export class ConnectPanel {
   }
 
   private async copyOut(): Promise<void> {
-    const done = (await this.throughClipboard()) || this.throughSelection();
+    const done = await copyFrom(this.output);
     clearTimeout(this.copiedEnds);
     this.copied.textContent = done ? 'Copied' : 'Press Ctrl+C to copy';
     if (done) this.copiedEnds = setTimeout(() => (this.copied.textContent = ''), COPIED_STAYS);
-  }
-
-  /** Only a page from https or from a file may use it. */
-  private async throughClipboard(): Promise<boolean> {
-    try {
-      await navigator.clipboard.writeText(this.output.value);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  private throughSelection(): boolean {
-    this.output.focus();
-    this.output.select();
-    try {
-      return document.execCommand('copy');
-    } catch {
-      return false;
-    }
   }
 }

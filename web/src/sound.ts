@@ -1,12 +1,16 @@
 /**
- * The bench's sound: every audio stream plays at once, through one element each. Browsers let a page make sound only
- * after a click or a key press; until then the button says so.
+ * The bench's sound: every audio stream plays at once, through one element each, which is the shortest way to the
+ * speaker that browsers have. They let a page make sound only after a click or a key press; until then the button says
+ * so.
  */
 
 import type { Media } from './negotiation';
 import { element, recall, remember } from './dom';
 
 type SoundState = 'on' | 'off' | 'blocked';
+
+/** What is left of the bench's sound while the page talks and nothing cancels the echo. */
+const DUCKED = 0.1;
 
 const LABELS: Record<SoundState, string> = { on: 'Sound on', off: 'Sound off', blocked: 'Tap for sound' };
 
@@ -18,8 +22,11 @@ export class Sound {
   private readonly players = new Map<MediaStream, HTMLAudioElement>();
   private wanted = recall('sound') !== 'off';
   private blocked = false;
+  private ducked = false;
+  private speaker = '';
 
-  constructor() {
+  /** `onStreams`: what is played, and whether the browser lets it be heard. */
+  constructor(private readonly onStreams: (streams: MediaStream[], isHeard: boolean) => void) {
     const volume = Number(recall('volume') ?? 100);
     this.slider.value = String(Number.isFinite(volume) ? volume : 100);
     this.slider.oninput = () => {
@@ -58,9 +65,38 @@ export class Sound {
       player.srcObject = stream;
       document.body.append(player);
       this.players.set(stream, player);
+      void this.direct(player);
     }
     if (streams.size === 0) this.blocked = false;
     this.play();
+    this.onStreams([...streams], false);
+  }
+
+  /** The speaker with this id; empty for the one that the browser uses otherwise. */
+  useSpeaker(id: string): void {
+    this.speaker = id;
+    for (const player of this.players.values()) void this.direct(player);
+  }
+
+  private async direct(player: HTMLAudioElement): Promise<void> {
+    if (player.setSinkId === undefined || player.sinkId === this.speaker) return;
+    try {
+      await player.setSinkId(this.speaker);
+    } catch {
+      // It was unplugged, or the browser does not let this page have it: any other is better than none.
+      await player.setSinkId('').catch(() => undefined);
+    }
+  }
+
+  /** Turns the sound down for a while. */
+  duck(ducked: boolean): void {
+    if (ducked === this.ducked) return;
+    this.ducked = ducked;
+    for (const player of this.players.values()) player.volume = this.volume;
+  }
+
+  private get volume(): number {
+    return (this.slider.valueAsNumber / 100) * (this.ducked ? DUCKED : 1);
   }
 
   toggle(): void {
@@ -76,7 +112,7 @@ export class Sound {
 
   private play(): void {
     for (const player of this.players.values()) {
-      player.volume = this.slider.valueAsNumber / 100;
+      player.volume = this.volume;
       // Muted rather than paused, so that sound comes back at once and without a queue behind it.
       player.muted = !this.wanted;
       player.play().then(
@@ -92,6 +128,7 @@ export class Sound {
 
   private heard(blocked: boolean): void {
     this.blocked = blocked;
+    if (!blocked) this.onStreams([...this.players.keys()], true);
     this.render();
   }
 

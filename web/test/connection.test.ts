@@ -43,7 +43,7 @@ test('it is up once it is encrypted and the control channel is open, and says he
   assert.deepEqual(said, []);
   pc.control.open();
   assert.deepEqual(said, ['up']);
-  assert.deepEqual(pc.control.messages, [{ type: 'hello', version: 1, codecs: ['video/VP8', 'audio/opus'], features: ['batch', 'heartbeat'] }]);
+  assert.deepEqual(pc.control.messages, [{ type: 'hello', version: 1, codecs: ['video/VP8', 'audio/opus'], features: ['batch', 'heartbeat', 'talk'] }]);
   assert.deepEqual(pc.log, ['channel periscope true 0']);
 });
 
@@ -205,4 +205,38 @@ test('channels of another protocol are left alone', () => {
   pc.ondatachannel?.({ channel });
   assert.equal(channel.onmessage, null);
   assert.equal(connection.instruments.size, 0);
+});
+
+test('where the bench would listen, the page is ready to send before it answers', async () => {
+  const line = { mid: 'a1', direction: 'recvonly', currentDirection: 'sendonly', sender: {}, receiver: { track: {} } };
+  const other = { mid: 'v1', direction: 'recvonly', currentDirection: 'recvonly', sender: {}, receiver: { track: { kind: 'video' } } };
+  let atAnswer = '';
+  pc.getTransceivers = () => [line, other];
+  pc.createAnswer = async () => {
+    atAnswer = `${line.direction} ${other.direction}`;
+    return { type: 'answer', sdp: 'v=0\r\n' };
+  };
+  Object.assign(globalThis, { MediaStream: class {} });
+  rise();
+  come({ type: 'offer', id: 1, sdp: 'v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:a1\r\na=recvonly\r\na=rtpmap:111 opus/48000/2\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v1\r\na=sendonly\r\n' });
+  await settled();
+  assert.equal(atAnswer, 'sendonly recvonly');
+  assert.equal(connection.microphoneSender, null, 'the bench has not said that this is the line');
+  come({ type: 'talk', mid: 'a1', floor: 'all', you: 'none', reason: '', talking: [] });
+  assert.equal(connection.microphoneSender, line.sender);
+  assert.deepEqual(connection.media.map(({ mid }) => mid), ['v1'], 'it is no sound of the bench');
+});
+
+test('who talks beats from before the bench is told until after it is told of the end', () => {
+  const heart = Object.assign(new FakeChannel(), { protocol: 'periscope.1', label: 'periscope-heartbeat', readyState: 'open' });
+  const order: string[] = [];
+  heart.send = () => order.push('beat');
+  pc.control.onsend = ({ type, on }: { type: string; on?: boolean }) => type === 'talk' && order.push(on === true ? 'on' : 'off');
+  rise();
+  pc.ondatachannel?.({ channel: heart });
+  connection.talk(true, ['kx3']);
+  assert.deepEqual(pc.control.messages.at(-1), { type: 'talk', on: true, transmit: ['kx3'] });
+  connection.talk(false, []);
+  assert.deepEqual(pc.control.messages.at(-1), { type: 'talk', on: false });
+  assert.deepEqual(order, ['beat', 'on', 'off']);
 });

@@ -37,6 +37,12 @@ test('only a bench that says so takes no commands', () => {
   assert.equal(rights(',"rights":7'), 'control');
 });
 
+test('what the bench says of talking is read', () => {
+  const talk = { type: 'talk', mid: 'audio2.k3Zx', floor: 'one', you: 'refused', reason: 'viewer 3 is talking', talking: [3] };
+  assert.deepEqual(parse(JSON.stringify(talk)), talk);
+  assert.deepEqual(parse('{"type":"talk","mid":3,"floor":"some","you":"singing","talking":["3",4]}'), { type: 'talk', mid: null, floor: 'all', you: 'none', reason: '', talking: [4] });
+});
+
 test('codecs are named once each, without the helpers', () => {
   assert.deepEqual(codecNames(['video/VP8', 'video/rtx', 'video/H264', 'video/H264', 'video/red', 'video/ulpfec', 'audio/opus', 'audio/CN', 'audio/telephone-event']), [
     'video/VP8',

@@ -10,7 +10,7 @@ import { fromJson, toJson, trouble } from '../src/instruments/macros';
 const control = (fields: Partial<Arbitration> = {}): Arbitration => ({ type: 'control', holder: null, you: 'none', waiting: [], timeout: 10_000, ...fields });
 
 test('messages about instruments and control are read', () => {
-  assert.deepEqual(parse('{"type":"instrument","label":"kx3","state":"waiting","text":"unplugged","profile":{"name":"kx3"},"sends":true,"transmitting":false}'), {
+  assert.deepEqual(parse('{"type":"instrument","label":"kx3","state":"waiting","text":"unplugged","profile":{"name":"kx3"},"sends":true,"transmitting":false,"keys":true}'), {
     type: 'instrument',
     label: 'kx3',
     state: 'waiting',
@@ -18,6 +18,7 @@ test('messages about instruments and control are read', () => {
     profile: { name: 'kx3' },
     sends: true,
     transmitting: false,
+    keys: true,
   });
   assert.deepEqual(parse('{"type":"control","holder":3,"you":"waiting","waiting":[5,"x"],"timeout":-1}'), control({ holder: 3, you: 'waiting', waiting: [5], timeout: -1 }));
   assert.deepEqual(parse('{"type":"safe","label":null,"reason":"r"}'), { type: 'safe', label: null, reason: 'r' });
@@ -28,7 +29,7 @@ test('messages about instruments and control are read', () => {
 
 test('a profile stays until the bench sends another one or none', () => {
   const desk = new Desk();
-  const state: InstrumentState = { type: 'instrument', label: 'a', state: 'open', text: '', profile: { name: 'x' }, sends: true, transmitting: false };
+  const state: InstrumentState = { type: 'instrument', label: 'a', state: 'open', text: '', profile: { name: 'x' }, sends: true, transmitting: false, keys: false };
   desk.take(state);
   desk.take({ ...state, profile: undefined, state: 'waiting' });
   assert.deepEqual(desk.states.get('a'), { ...state, state: 'waiting' });
@@ -46,7 +47,7 @@ class FakeHeart {
   }
 }
 
-test('the heart beats while this page has control and the channel is open, and at no other time', () => {
+test('the heart beats while this page has control or talks and the channel is open, and at no other time', () => {
   let beat: (() => void) | null = null;
   const desk = new Desk(
     new Heartbeat((every, act) => {
@@ -67,6 +68,13 @@ test('the heart beats while this page has control and the channel is open, and a
   assert.equal(beat, null);
   desk.take(control({ you: 'holder', holder: 3 }));
   assert.deepEqual(heart.beats, [1, 2, 3]);
+  desk.beatWhileTalking(true);
+  desk.take(control({ holder: 5 }));
+  assert.notEqual(beat, null, 'it still talks');
+  desk.beatWhileTalking(false);
+  assert.equal(beat, null);
+  desk.beatWhileTalking(true);
+  assert.deepEqual(heart.beats, [1, 2, 3, 4]);
   desk.close();
   assert.equal(beat, null);
 });

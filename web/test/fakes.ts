@@ -11,7 +11,7 @@ export class FakeChannel {
   label = 'periscope';
   sent: string[] = [];
   /** Gets what is sent, for a bench that answers. */
-  onsend: ((message: { type: string; t?: number }) => void) | null = null;
+  onsend: ((message: { type: string; t?: number; on?: boolean }) => void) | null = null;
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;

@@ -39,16 +39,17 @@ const FIREFOX_PREFERENCES = {
  * @param {Kind} kind
  * @param {string[]} [flags] more flags, for Chromium
  * @param {Trust} [trust]
+ * @param {Record<string, unknown>} [preferences] more of them, for Firefox
  * @returns {Promise<Browser>}
  */
-export function launch(kind, flags = [], trust = {}) {
+export function launch(kind, flags = [], trust = {}, preferences = {}) {
   if (kind === 'firefox') {
     return launchWith({
       ...trust,
       browser: 'firefox',
       executablePath: EXECUTABLES.firefox,
       headless: true,
-      extraPrefsFirefox: FIREFOX_PREFERENCES,
+      extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...preferences },
     });
   }
   // Chromium's sandbox does not work for root; for everybody else it stays on.

@@ -109,6 +109,11 @@ export class Bytes {
     stream.on('error', () => {});
   }
 
+  /** Drops what has come so far. */
+  forget() {
+    this.#got = Buffer.alloc(0);
+  }
+
   /**
    * The next `count` bytes, which are taken out.
    * @param {number} count

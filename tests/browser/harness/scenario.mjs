@@ -45,9 +45,12 @@ export class Scenario {
     return page;
   };
 
-  /** Another browser than the shared one. @param {Kind} kind @param {string[]} [flags] @param {Trust} [trust] */
-  another = async (kind, flags, trust) => {
-    const browser = await launch(kind, flags, trust);
+  /**
+   * Another browser than the shared one.
+   * @param {Kind} kind @param {string[]} [flags] @param {Trust} [trust] @param {Record<string, unknown>} [preferences]
+   */
+  another = async (kind, flags, trust, preferences) => {
+    const browser = await launch(kind, flags, trust, preferences);
     this.#browsers.push(browser);
     return browser;
   };
@@ -86,15 +89,18 @@ const settled = (promise) => promise.then(() => null, (error) => error);
 /**
  * Runs the tests that `define` makes in each browser. They share one browser process; each has a page of its own.
  * @param {(scenario: Define, kind: Kind) => void} define
- * @param {{kinds?: Kind[], flags?: string[], trust?: Trust, timeout?: number}} [options]
+ * @param {{kinds?: Kind[], flags?: string[], trust?: Trust, preferences?: Record<string, unknown>, timeout?: number}} [options]
  */
-export function inEachBrowser(define, { kinds = ['chromium', 'firefox'], flags = [], trust = {}, timeout = 4 * LIMIT } = {}) {
+export function inEachBrowser(
+  define,
+  { kinds = ['chromium', 'firefox'], flags = [], trust = {}, preferences = {}, timeout = 4 * LIMIT } = {},
+) {
   for (const kind of kinds.filter((one) => KINDS.includes(one))) {
     describe(`in ${kind}`, () => {
       /** @type {Browser | undefined} */
       let browser;
       before(async () => {
-        browser = await launch(kind, flags, trust);
+        browser = await launch(kind, flags, trust, preferences);
       });
       after(async () => {
         await browser?.close();

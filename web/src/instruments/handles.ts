@@ -53,7 +53,7 @@ export function hold(widget: Extract<Widget, { widget: 'hold' }>, line: Line): H
   const box = frame(widget);
   const press = make('button', '', widget.title);
   press.type = 'button';
-  const letGo = makeHold(press, {
+  const held = makeHold(press, {
     press: () => sent(line, widget.press),
     // Where it cannot be sent any more, the bench tells the instrument to stop by itself.
     release: () => void sent(line, widget.release),
@@ -62,7 +62,7 @@ export function hold(widget: Extract<Widget, { widget: 'hold' }>, line: Line): H
   return {
     element: box,
     enable(obstacle) {
-      if (obstacle !== null) letGo();
+      if (obstacle !== null) held.release();
       disable([press], obstacle, `${shown(widget.press)} … ${shown(widget.release)}`);
     },
     update: () => undefined,

@@ -3,6 +3,14 @@
  * person still holds it.
  */
 
+/** A button, and the key that stands for it all over the page. */
+export interface Hold {
+  /** Lets go from outside, as when control is lost. */
+  release(): void;
+  /** A key that does the same wherever the focus is, but for where the key has another meaning. */
+  alsoBy(key: string): void;
+}
+
 export interface HoldEvents {
   /** False if the command could not be sent: then there is nothing to let go of. */
   press(): boolean;
@@ -11,11 +19,13 @@ export interface HoldEvents {
 
 const KEYS = [' ', 'Enter'];
 
-/** Returns what lets go from outside, as when control is lost. */
-export function makeHold(button: HTMLElement, events: HoldEvents): () => void {
-  let by: 'pointer' | 'key' | null = null;
-  const press = (how: 'pointer' | 'key'): void => {
-    if (by !== null || button.getAttribute('aria-disabled') === 'true') return;
+/** Elements to which keys mean something of their own. */
+const OWN_KEYS = 'input, textarea, select, button, summary, a[href], [contenteditable], dialog';
+
+export function makeHold(button: HTMLElement, events: HoldEvents): Hold {
+  let by: 'pointer' | 'key' | 'page' | null = null;
+  const press = (how: 'pointer' | 'key' | 'page'): void => {
+    if (by !== null || button.matches('[aria-disabled="true"], :disabled')) return;
     if (!events.press()) return;
     by = how;
     button.setAttribute('aria-pressed', 'true');
@@ -43,7 +53,7 @@ export function makeHold(button: HTMLElement, events: HoldEvents): () => void {
   on('keyup', (event) => {
     if (KEYS.includes(event.key) && by === 'key') release();
   });
-  on('blur', release);
+  on('blur', () => by !== 'page' && release());
   // A long touch must open no menu.
   on('contextmenu', (event) => event.preventDefault());
   window.addEventListener('blur', release);
@@ -53,5 +63,17 @@ export function makeHold(button: HTMLElement, events: HoldEvents): () => void {
     if (document.hidden) release();
   });
   button.setAttribute('aria-pressed', 'false');
-  return release;
+
+  const alsoBy = (key: string): void => {
+    document.addEventListener('keydown', (event) => {
+      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || button.matches(':disabled')) return;
+      if (event.target instanceof Element && event.target.closest(OWN_KEYS) !== null) return;
+      // The page does not scroll away under who talks.
+      event.preventDefault();
+      if (!event.repeat) press('page');
+    });
+    // Wherever the focus has gone meanwhile.
+    document.addEventListener('keyup', (event) => event.key === key && by === 'page' && release(), { capture: true });
+  };
+  return { release, alsoBy };
 }
