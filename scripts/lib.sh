@@ -13,6 +13,7 @@ readonly NEEDED_NODE=18.19
 build_packages=(
     gcc libc6-dev pkg-config
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
+    libopus-dev
 )
 runtime_packages=(
     gstreamer1.0-tools gstreamer1.0-nice

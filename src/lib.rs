@@ -10,6 +10,7 @@
 //! | [`periscope`] | the element `periscope`: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
+//! | `voice` | what viewers say: received, mixed; who may talk |
 //! | `arbitration` | who controls the instruments, and what happens when that one is gone |
 //! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
 //! | [`signaling`] | the ways in: SDP text, codes, console, page and WHEP server |
@@ -37,7 +38,7 @@
 //! READY again.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
-//! requests) knows no socket, thread or GStreamer, and takes time as an argument.
+//! requests, voice) knows no socket, thread or GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 
@@ -53,6 +54,11 @@ pub mod periscope;
 mod random;
 pub mod serial;
 pub mod signaling;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the element does not take sound from viewers yet")
+)]
+mod voice;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
