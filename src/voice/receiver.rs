@@ -67,7 +67,7 @@ pub(super) struct Receiver {
     /// What is played after the sound that is decoded.
     next_sequence: Option<i64>,
     next_timestamp: i64,
-    /// How long the last packet was.
+    /// How long the packet that came last is.
     packet: usize,
     decoder: Decoder,
     sound: Sound,
@@ -82,7 +82,7 @@ pub(super) struct Receiver {
     provisional: u64,
     /// By how many samples the resampler has shortened the sound.
     gained: [f64; 2],
-    /// When the block that was fetched last begins.
+    /// When what is at the beginning of the sound is played.
     time: i64,
     counts: TalkerStatistics,
 }
@@ -136,6 +136,7 @@ impl Receiver {
         }
         self.counts.packets += 1;
         if let Some(opus) = packet.opus {
+            self.packet = opus.duration;
             self.measure(place, opus, arrival);
         }
         if self.next_sequence.is_some_and(|next| place.sequence < next) {
@@ -215,6 +216,7 @@ impl Receiver {
         }
         let played = self.resampler.process(speed, self.sound.to_play(), block);
         self.sound.played(played);
+        self.time = time + BLOCK as i64;
         self.counts.played_samples += BLOCK as u64;
         self.gained[usize::from(speed > 1.0)] += (speed - 1.0).abs() * BLOCK as f64;
     }
@@ -345,7 +347,7 @@ impl Receiver {
                 Some(rest) => *hold = rest,
                 None => *gain = (*gain - 1.0 / FADE).max(0.0),
             }
-            frame.map(|sample| sample * *gain)
+            faded(frame, *gain)
         }));
         self.sound.push_silence(missing);
     }
@@ -362,7 +364,6 @@ impl Receiver {
         if packet.duration == 0 {
             return;
         }
-        self.packet = packet.duration;
         self.counts.concealed_samples += std::mem::take(&mut self.provisional);
         self.drawn_out = 0;
         let end = packet.timestamp + packet.duration as i64;
@@ -458,6 +459,12 @@ impl Receiver {
 fn rising(frames: impl Iterator<Item = Frame>, gain: &mut f32) -> impl Iterator<Item = Frame> {
     frames.map(|frame| {
         *gain = (*gain + 1.0 / RISE).min(1.0);
-        frame.map(|sample| sample * *gain)
+        faded(&frame, *gain)
     })
+}
+
+/// A gain from 0 to 1 that begins and ends gently.
+fn faded(frame: &Frame, gain: f32) -> Frame {
+    let gain = gain * gain * (3.0 - 2.0 * gain);
+    frame.map(|sample| sample * gain)
 }

@@ -86,10 +86,12 @@ fn between(around: &[Frame; TAPS], place: f64) -> Frame {
     let share = phase.fract() as f32;
     let [near, far] = [phase as usize, phase as usize + 1].map(|phase| &FILTERS[phase]);
     let mut sum = [0.0; 2];
-    for ((frame, near), far) in around.iter().zip(near).zip(far) {
-        let tap = near + share * (far - near);
-        sum[0] += tap * frame[0];
-        sum[1] += tap * frame[1];
+    let mut at = 0;
+    while at < TAPS {
+        let tap = near[at] + share * (far[at] - near[at]);
+        sum[0] += tap * around[at][0];
+        sum[1] += tap * around[at][1];
+        at += 1;
     }
     sum
 }

@@ -45,11 +45,16 @@ pub(super) fn read(bytes: &[u8], payload_type: u8) -> Option<Packet<'_>> {
         _ if rtp.payload_type() != payload_type => None,
         payload => Some(Opus {
             payload,
-            duration: utils::get_nb_samples(payload, SampleRate::Hz48000).ok()?,
+            duration: duration(payload)?,
             correction: correction(payload),
         }),
     };
     Some(Packet { header, opus })
+}
+
+fn duration(payload: &[u8]) -> Option<usize> {
+    let samples = utils::get_nb_samples(payload, SampleRate::Hz48000).ok()?;
+    (samples > 0).then_some(samples)
 }
 
 /// How many samples of the frame before this packet it holds once more. SILK says so in

@@ -11,6 +11,8 @@ use super::{BLOCK, milliseconds};
 const MARGIN: i64 = (BLOCK + AFTER) as i64;
 
 /// So much too much is left alone: at the original speed sound is not touched at all.
+/// Less is too little, so that a sender with a slow clock does not use up the margin.
+const LEAST: i64 = milliseconds(1);
 const ENOUGH: i64 = milliseconds(2);
 
 /// Greatest deviation from the original speed: nobody hears it (9 cents).
@@ -65,7 +67,7 @@ impl Limits {
 }
 
 /// Where to begin, so that the error is in the middle of what is left alone.
-pub(super) const START: i64 = ENOUGH / 2;
+pub(super) const START: i64 = (LEAST + ENOUGH) / 2;
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +120,8 @@ impl Steering {
     /// The speed for the next block, as a factor.
     pub(super) fn speed(&mut self, error: i64) -> f64 {
         let beyond = match error {
-            ..0 => error,
-            0..=ENOUGH => 0,
+            ..LEAST => error - LEAST,
+            LEAST..=ENOUGH => 0,
             _ => error - ENOUGH,
         };
         let wanted = 1.0 + (beyond as f64 * MOST / FULL).clamp(-MOST, MOST);
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn the_speed_is_exactly_one_where_nothing_is_amiss_and_never_far_from_it() {
         let mut steering = Steering::default();
-        for error in [0, 50, ENOUGH] {
+        for error in [LEAST, START, ENOUGH] {
             assert_eq!(steering.speed(error), 1.0);
         }
         for _ in 0..100 {
@@ -197,6 +199,6 @@ mod tests {
         for _ in 0..100 {
             steering.speed(ENOUGH);
         }
-        assert_eq!(steering.speed(0), 1.0);
+        assert_eq!(steering.speed(LEAST), 1.0);
     }
 }

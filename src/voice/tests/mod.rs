@@ -150,6 +150,15 @@ pub(super) fn tone(frequency: f64, level: f64) -> impl Fn(usize) -> Frame {
     move |at| [(level * (at as f64 * frequency * TAU / 48_000.0).sin()) as f32; 2]
 }
 
+/// Something like vowels, four a second: the harmonics of a voice that rises and falls.
+pub(super) fn speech(at: usize) -> Frame {
+    let time = at as f64 / 48_000.0;
+    let phase = TAU * (140.0 * time + 3.0 * (TAU * 1.3 * time).sin());
+    let loudness = 0.55 + 0.45 * (TAU * 4.0 * time).sin();
+    let harmonics = (1..20).map(|n| (f64::from(n) * phase).sin() / f64::from(n).powf(1.2));
+    [(0.2 * loudness * harmonics.sum::<f64>()) as f32; 2]
+}
+
 /// What came out.
 pub(super) struct Heard {
     pub(super) sound: Vec<Frame>,
