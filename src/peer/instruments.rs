@@ -11,6 +11,7 @@ use super::session::Session;
 use crate::arbitration::arbiter::Station;
 use crate::arbitration::refusals::{Notice, Refusals};
 use crate::arbitration::{Refusal, Standing};
+use crate::media::data::Dropped;
 use crate::media::data::instrument::Instrument;
 use crate::signaling::code::Rights;
 use crate::signaling::fingerprint::Fingerprint;
@@ -90,6 +91,14 @@ impl Session {
         let now = Instant::now();
         let notice = self.news.refusals.add(label, reason, command, others, now);
         self.tell_notice(notice.as_ref());
+    }
+
+    /// Commands that had gone out were dropped on their way.
+    pub(super) fn tell_dropped(&mut self, dropped: &Dropped) {
+        let count = 1 + dropped.others;
+        self.news.commands = self.news.commands.saturating_sub(count);
+        let command = dropped.command.as_bytes();
+        self.refuse(&dropped.label, &dropped.reason, command, dropped.others);
     }
 
     /// Tells what was held back and is due.

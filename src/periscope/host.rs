@@ -58,7 +58,7 @@ impl Host for BenchHost {
             .command(peer, at)
             .map_err(|refusal| refusal.to_string())?;
         self.data
-            .deliver(label, command, number)
+            .deliver(peer, label, command, number, at)
             .map_err(|error| error.to_string())
     }
 

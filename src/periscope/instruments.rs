@@ -33,6 +33,7 @@ impl Bench {
                 self.peers.made_safe(Some(&label), &reason);
                 self.tell_safe(&label, &reason);
             }
+            News::Dropped(dropped) => self.peers.dropped(dropped),
             News::Trouble(text) => self.messenger.warn(&text),
         }
     }

@@ -141,8 +141,12 @@ impl Sending {
                 .safe_string
                 .as_deref()
                 .map(|string| packing.pack(string)),
+            transmission: Transmission::new(
+                send.transmit_start,
+                send.transmit_end,
+                packing.spellings(send.safe_string.as_deref()),
+            ),
             packing,
-            transmission: Transmission::new(send.transmit_start, send.transmit_end),
             max_transmit: send
                 .max_transmit
                 .filter(|limit| *limit > 0)

@@ -1,7 +1,8 @@
 //! What serial elements tell of their instruments, by events beside the messages (pure but
 //! for the structures that it is told in).
 //!
-//! `instrument-state` and `instrument-profile` come down with the messages of a port and
+//! `instrument-state` (`state`, `text`, and from where commands go `ends`, patterns of those
+//! that end a transmission) and `instrument-profile` come down with the messages of a port and
 //! up from where its commands go; `instrument-safe` and `instrument-transmit` come up.
 
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub(crate) struct PadNews {
     text: String,
     profile: Option<Arc<Profile>>,
     transmitting: bool,
+    /// The commands that end a transmission, and the patterns of them.
+    ends: Option<(AllowList, Vec<String>)>,
 }
 
 /// What follows from an event.
@@ -103,6 +106,7 @@ impl PadNews {
     pub(crate) fn hear(&mut self, structure: &gst::StructureRef) -> Heard {
         match structure.name().as_str() {
             "instrument-state" => {
+                self.hear_ends(structure);
                 let state = match structure.get::<&str>("state") {
                     Ok("open") => PortState::Open,
                     Ok("waiting") => PortState::Waiting,
@@ -144,6 +148,23 @@ impl PadNews {
             }
             _ => Heard::Nothing,
         }
+    }
+
+    /// By which commands a transmission ends; as told with the state.
+    fn hear_ends(&mut self, structure: &gst::StructureRef) {
+        let patterns = structure.get::<gst::Array>("ends").unwrap_or_default();
+        let patterns: Vec<String> = patterns.iter().filter_map(|p| p.get().ok()).collect();
+        if self.ends.as_ref().is_some_and(|(_, old)| *old == patterns) {
+            return;
+        }
+        // One that cannot be used ends nothing.
+        let list = AllowList::new(&patterns).ok();
+        self.ends = list.map(|list| (list, patterns));
+    }
+
+    /// Which commands end a transmission.
+    pub(super) fn ends(&self) -> Option<&AllowList> {
+        self.ends.as_ref().map(|(list, _)| list)
     }
 
     pub(super) const fn profile(&self) -> Option<&Arc<Profile>> {

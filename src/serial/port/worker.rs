@@ -264,14 +264,20 @@ impl Worker {
             self.counters.dropped.add(1);
             return;
         }
-        self.outbox.add(Item {
+        let item = Item {
             kind: Kind::Command {
                 transmits: command.transmits,
             },
             bytes: command.bytes,
             pacing: sink.pacing,
             ticket: Some(command.ticket),
-        });
+        };
+        if command.transmits == Some(false) {
+            let dropped = self.outbox.add_end(item, Instant::now());
+            self.counters.dropped.add(dropped as u64);
+        } else {
+            self.outbox.add(item);
+        }
     }
 
     /// Waits for the port, for a request, or for the time of the next task.

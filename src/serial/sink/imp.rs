@@ -37,15 +37,31 @@ struct Waiting {
 /// What there is between start and stop.
 struct Running {
     port: Arc<Port>,
-    device: String,
     packing: Packing,
     max_message: usize,
     transmission: Transmission,
     profile: Option<ProfileText>,
-    state: Arc<Mutex<Option<State>>>,
+    known: Arc<Known>,
     /// Buffers that were too long.
     refused: Mutex<u64>,
     _herald: Herald,
+}
+
+/// What those upstream are told of the instrument.
+struct Known {
+    device: String,
+    /// Patterns of commands that end a transmission.
+    ends: Vec<String>,
+    state: Mutex<Option<State>>,
+}
+
+impl Known {
+    /// The structure of the event `instrument-state`, as it goes upstream.
+    fn structure(&self, state: &State) -> gst::Structure {
+        let mut structure = herald::state_structure(&self.device, state);
+        structure.set("ends", gst::Array::new(&self.ends));
+        structure
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -253,13 +269,17 @@ impl SerialSink {
     fn open(&self) -> Result<(), SetupError> {
         let sending = Sending::new(&self.given)?;
         let (device, port) = device(&self.given)?;
-        let state = Arc::<Mutex<Option<State>>>::default();
+        let known = Arc::new(Known {
+            device: device.clone(),
+            ends: sending.transmission.ends(),
+            state: Mutex::default(),
+        });
         let (herald, news) = {
             let element = self.obj().downgrade();
-            let (device, state) = (device.clone(), state.clone());
+            let known = known.clone();
             Herald::start(move |news| {
                 if let Some(element) = element.upgrade() {
-                    tell(&element, &device, &state, &news);
+                    tell(&element, &known, &news);
                 }
             })?
         };
@@ -277,12 +297,11 @@ impl SerialSink {
         }
         *locked(&self.running) = Some(Arc::new(Running {
             port,
-            device,
             packing: sending.packing,
             max_message: sending.max_message,
             transmission: sending.transmission,
             profile: sending.profile,
-            state,
+            known,
             refused: Mutex::default(),
             _herald: herald,
         }));
@@ -308,9 +327,9 @@ impl SerialSink {
             let structure = herald::profile_structure(name, json);
             pad.push_event(gst::event::CustomUpstream::new(structure));
         }
-        let state = locked(&running.state).clone();
+        let state = locked(&running.known.state).clone();
         if let Some(state) = state {
-            let structure = herald::state_structure(&running.device, &state);
+            let structure = running.known.structure(&state);
             pad.push_event(gst::event::CustomUpstream::new(structure));
         }
     }
@@ -322,7 +341,7 @@ impl SerialSink {
         };
         let counters = running.port.counters();
         let refused = *locked(&running.refused);
-        let state = locked(&running.state).clone();
+        let state = locked(&running.known.state).clone();
         builder
             .field("bytes", counters.bytes_out.get())
             .field("messages", counters.commands.get())
@@ -338,11 +357,11 @@ impl SerialSink {
 }
 
 /// Tells the bus, and those upstream, what has happened.
-fn tell(element: &super::SerialSink, device: &str, known: &Mutex<Option<State>>, news: &News) {
+fn tell(element: &super::SerialSink, known: &Known, news: &News) {
     let (before, structure) = match news {
         News::State(state) => (
-            locked(known).replace(state.clone()),
-            Some(herald::state_structure(device, state)),
+            locked(&known.state).replace(state.clone()),
+            Some(known.structure(state)),
         ),
         News::Safe { reason, own: true } => (
             None,
@@ -367,5 +386,5 @@ fn tell(element: &super::SerialSink, device: &str, known: &Mutex<Option<State>>,
     if let (Some(structure), Some(pad)) = (structure, element.static_pad("sink")) {
         pad.push_event(gst::event::CustomUpstream::new(structure));
     }
-    herald::post(element.upcast_ref(), device, news, before.as_ref());
+    herald::post(element.upcast_ref(), &known.device, news, before.as_ref());
 }

@@ -1,8 +1,9 @@
 //! The queue of what is to be written.
 //!
-//! Several write to one port: the safe string before all, then what sets the instrument up,
-//! then commands, then questions that are asked again and again. None cuts into another,
-//! but for the safe string, which does not wait for the end of a long message.
+//! Several write to one port: the safe string before all, then what ends a transmission, then
+//! what sets the instrument up, then commands, then questions that are asked again and again.
+//! None cuts into another, but for the safe string, which does not wait for the end of a long
+//! message.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -64,6 +65,7 @@ pub(crate) enum Step<'a> {
 #[derive(Debug)]
 pub(crate) struct Outbox<T> {
     safe: VecDeque<Item<T>>,
+    ends: VecDeque<Item<T>>,
     init: VecDeque<Item<T>>,
     commands: VecDeque<Item<T>>,
     polls: VecDeque<Item<T>>,
@@ -76,6 +78,7 @@ impl<T> Default for Outbox<T> {
     fn default() -> Self {
         Self {
             safe: VecDeque::new(),
+            ends: VecDeque::new(),
             init: VecDeque::new(),
             commands: VecDeque::new(),
             polls: VecDeque::new(),
@@ -103,16 +106,45 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// Adds a command that ends a transmission, ahead of other commands; those that would
+    /// begin one are not written after it. Returns how many commands were dropped.
+    pub(crate) fn add_end(&mut self, item: Item<T>, now: Instant) -> usize {
+        let before = self.commands.len();
+        let starts = Kind::Command {
+            transmits: Some(true),
+        };
+        self.commands.retain(|waiting| waiting.kind != starts);
+        let mut dropped = before - self.commands.len();
+        // The next one may have been chosen, and not begun.
+        match self.current.take() {
+            Some((next, 0)) if next.kind == starts => dropped += 1,
+            Some((next, 0)) if matches!(next.kind, Kind::Command { .. }) => {
+                self.commands.push_front(next);
+            }
+            other => self.current = other,
+        }
+        self.do_not_wait_long(now);
+        if !item.bytes.is_empty() {
+            self.ends.push_back(item);
+        }
+        dropped
+    }
+
+    /// A long pause after the last message is no longer waited for.
+    fn do_not_wait_long(&mut self, now: Instant) {
+        let at_last = now + WORTH_WAITING;
+        self.not_before = self.not_before.map(|at| at.min(at_last));
+    }
+
     /// Nothing that waits is written any more, except the safe string if there is one: at
     /// once, or after what is left of a short message. Returns how many commands were
     /// dropped.
     pub(crate) fn make_safe(&mut self, safe: Option<Item<T>>, now: Instant) -> usize {
-        let mut dropped = self.commands.len();
+        let mut dropped = self.commands.len() + self.ends.len();
         self.commands.clear();
+        self.ends.clear();
         self.polls.clear();
-        // A long pause after the last message is no longer waited for.
-        let at_last = now + WORTH_WAITING;
-        self.not_before = self.not_before.map(|at| at.min(at_last));
+        self.do_not_wait_long(now);
         let mut cut = false;
         if let Some((item, written)) = &self.current
             && item.kind != Kind::Safe
@@ -147,6 +179,7 @@ impl<T> Outbox<T> {
     pub(crate) fn clear(&mut self) -> usize {
         let current = self.current.take();
         let dropped = self.commands.len()
+            + self.ends.len()
             + usize::from(
                 current.is_some_and(|(item, _)| matches!(item.kind, Kind::Command { .. })),
             );
@@ -206,6 +239,7 @@ impl<T> Outbox<T> {
         let next = self
             .safe
             .pop_front()
+            .or_else(|| self.ends.pop_front())
             .or_else(|| self.init.pop_front())
             .or_else(|| self.commands.pop_front())
             .or_else(|| self.polls.pop_front());

@@ -13,13 +13,22 @@ use crate::serial::profile::Pattern;
 pub(crate) struct Transmission {
     start: Option<Pattern>,
     end: Option<Pattern>,
+    /// Commands that end a transmission besides.
+    ends: Vec<Vec<u8>>,
 }
 
 impl Transmission {
-    /// `start` begins a transmission wherever it stands in a command, `end` ends it when it
-    /// is the whole command: in doubt the transmitter is on.
-    pub(crate) fn new(start: Option<Pattern>, end: Option<Pattern>) -> Self {
-        Self { start, end }
+    /// `start` begins a transmission wherever it stands in a command; `end`, or one of `ends`,
+    /// ends it when it is the whole command: in doubt the transmitter is on.
+    pub(crate) fn new(start: Option<Pattern>, end: Option<Pattern>, ends: Vec<Vec<u8>>) -> Self {
+        Self { start, end, ends }
+    }
+
+    /// Regular expressions of whole commands that end a transmission.
+    pub(crate) fn ends(&self) -> Vec<String> {
+        let end = self.end.iter().map(|end| end.regex().as_str().to_owned());
+        let literal = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!(r"\x{byte:02x}")).collect();
+        end.chain(self.ends.iter().map(literal)).collect()
     }
 
     /// Whether the command begins a transmission (true) or ends one.
@@ -28,7 +37,9 @@ impl Transmission {
         let ends = |pattern: &Pattern| pattern.matches(command);
         match self.start.as_ref().is_some_and(starts) {
             true => Some(true),
-            false => self.end.as_ref().is_some_and(ends).then_some(false),
+            false => (self.end.as_ref().is_some_and(ends)
+                || self.ends.iter().any(|end| end == command))
+            .then_some(false),
         }
     }
 }
