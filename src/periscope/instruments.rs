@@ -58,6 +58,11 @@ impl Bench {
         self.desk.rest(reason);
     }
 
+    /// The pipeline plays: commands may go out.
+    pub(super) fn resume(&self) {
+        self.desk.resume();
+    }
+
     /// All that comes into the element has ended.
     pub(super) fn end_of_stream(&self) {
         self.rest("the pipeline has come to its end");
