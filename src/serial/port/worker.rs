@@ -57,6 +57,8 @@ pub(super) struct Worker {
     pub(super) guardian: Option<Guardian>,
     /// Commands numbered up to this are not written any more.
     after: u64,
+    /// When the line is done with what was written, at its speed.
+    pub(super) sent_at: Option<Instant>,
     /// The device takes no more for now.
     pub(super) blocked: bool,
     pub(super) buffer: Vec<u8>,
@@ -96,6 +98,7 @@ impl Worker {
             lowered: false,
             guardian: None,
             after: 0,
+            sent_at: None,
             blocked: false,
             buffer: vec![0; READ_SIZE],
             messages: Vec::new(),

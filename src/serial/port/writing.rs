@@ -197,6 +197,7 @@ impl Worker {
         match rustix::io::write(opened, piece) {
             Ok(count) => {
                 self.counters.bytes_out.add(count as u64);
+                self.note_sent(count, now);
                 let done = self.outbox.wrote(count, now);
                 if let Some(guardian) = &mut self.guardian {
                     guardian.set_within(self.outbox.is_half_written());
@@ -217,6 +218,26 @@ impl Worker {
                 false
             }
         }
+    }
+
+    /// So many bytes are on their way over the line.
+    fn note_sent(&mut self, count: usize, now: Instant) {
+        if self.opened.as_ref().is_some_and(Opened::is_pseudo) {
+            return;
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let begin = self.sent_at.map_or(now, |at| at.max(now));
+        self.sent_at = Some(begin + self.settings().character().saturating_mul(count));
+    }
+
+    /// Whether the line is not done with what was written, as far as can be told when the
+    /// device is gone.
+    pub(super) fn is_on_the_line(&self, now: Instant) -> bool {
+        self.sent_at.is_some_and(|at| now < at + IN_THE_CHIP)
+            || self
+                .opened
+                .as_ref()
+                .is_some_and(|opened| opened.unsent() > 0)
     }
 
     fn written(&mut self, item: Item<super::Ticket>) {

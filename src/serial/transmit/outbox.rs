@@ -72,6 +72,8 @@ pub(crate) struct Outbox<T> {
     /// What is being written, and how much of it is.
     current: Option<(Item<T>, usize)>,
     not_before: Option<Instant>,
+    /// The port was lost within a message: the next one may only end that.
+    was_cut: bool,
 }
 
 impl<T> Default for Outbox<T> {
@@ -84,6 +86,7 @@ impl<T> Default for Outbox<T> {
             polls: VecDeque::new(),
             current: None,
             not_before: None,
+            was_cut: false,
         }
     }
 }
@@ -145,7 +148,7 @@ impl<T> Outbox<T> {
         self.ends.clear();
         self.polls.clear();
         self.do_not_wait_long(now);
-        let mut cut = false;
+        let mut cut = self.was_cut;
         if let Some((item, written)) = &self.current
             && item.kind != Kind::Safe
         {
@@ -154,8 +157,9 @@ impl<T> Outbox<T> {
                 .pacing
                 .character
                 .saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
-            cut = *written > 0 && (left > WORTH_FINISHING || patience > WORTH_WAITING);
-            if cut || *written == 0 {
+            let cuts = *written > 0 && (left > WORTH_FINISHING || patience > WORTH_WAITING);
+            cut |= cuts;
+            if cuts || *written == 0 {
                 dropped += usize::from(matches!(item.kind, Kind::Command { .. }));
                 self.current = None;
             }
@@ -174,16 +178,21 @@ impl<T> Outbox<T> {
         dropped
     }
 
-    /// The port is gone, and with it what was to be written there. Returns how many
-    /// commands were dropped.
-    pub(crate) fn clear(&mut self) -> usize {
+    /// The port is gone, and with it what was to be written there. `cut`: the last message
+    /// was not heard to its end, even if it was written. Returns how many commands were
+    /// dropped.
+    pub(crate) fn clear(&mut self, cut: bool) -> usize {
+        let was_cut = cut || self.was_cut || self.is_half_written();
         let current = self.current.take();
         let dropped = self.commands.len()
             + self.ends.len()
             + usize::from(
                 current.is_some_and(|(item, _)| matches!(item.kind, Kind::Command { .. })),
             );
-        *self = Self::default();
+        *self = Self {
+            was_cut,
+            ..Self::default()
+        };
         dropped
     }
 
@@ -268,6 +277,7 @@ impl<T> Outbox<T> {
         if *written < item.bytes.len() {
             return None;
         }
+        self.was_cut = false;
         self.current.take().map(|(item, _)| item)
     }
 }

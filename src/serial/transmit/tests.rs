@@ -199,8 +199,26 @@ fn nothing_is_left_when_the_port_is_gone() {
     outbox.wrote(1, now);
     outbox.add(command(b"A;"));
     outbox.add(item(Kind::Init, b"I;"));
-    assert_eq!(outbox.clear(), 2);
+    assert_eq!(outbox.clear(false), 2);
     assert_eq!(outbox.next(now), Step::Idle);
+}
+
+#[test]
+fn a_message_that_was_cut_off_with_the_port_does_not_swallow_the_safe_string() {
+    let now = Instant::now();
+    for (written, cut, expected) in [(1, false, "RX;RX;"), (3, true, "RX;RX;"), (3, false, "RX;")] {
+        let mut outbox = Outbox::default();
+        outbox.add(command(b"TX;"));
+        assert!(matches!(outbox.next(now), Step::Write { .. }));
+        outbox.wrote(written, now);
+        outbox.clear(cut);
+        make_safe(&mut outbox, now);
+        assert_eq!(write_all(&mut outbox, now, 100), expected);
+        outbox.add(command(b"TX;"));
+        assert_eq!(write_all(&mut outbox, now, 100), "TX;");
+        make_safe(&mut outbox, now);
+        assert_eq!(write_all(&mut outbox, now, 100), "RX;", "once");
+    }
 }
 
 #[test]
