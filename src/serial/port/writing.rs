@@ -96,7 +96,8 @@ impl Worker {
             self.reason = Some((reason, own));
             let length = u32::try_from(safe.bytes.len()).unwrap_or(u32::MAX);
             let each = self.settings().character() + safe.pacing.character;
-            time += each.saturating_mul(length);
+            // It may be written twice.
+            time += each.saturating_mul(length.saturating_mul(2));
             // Before it goes what the driver has, and what is left of a short message.
             let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
             let before = u32::try_from(unsent.saturating_add(WORTH_FINISHING)).unwrap_or(u32::MAX);
@@ -106,6 +107,7 @@ impl Worker {
             {
                 // The device is held up: what it has would go first.
                 opened.discard_output();
+                self.outbox.cut_off();
             }
         }
         let dropped = self.outbox.make_safe(safe, Instant::now());

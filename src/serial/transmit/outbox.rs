@@ -166,9 +166,14 @@ impl<T> Outbox<T> {
         }
         if let Some(safe) = safe {
             if cut {
-                // The first ends the message that was cut, the second is heard.
+                // The first ends the message that was cut, the second is heard, soon.
+                let pacing = Pacing {
+                    line: safe.pacing.line.min(WORTH_WAITING),
+                    ..safe.pacing
+                };
                 self.safe.push_back(Item {
                     bytes: safe.bytes.clone(),
+                    pacing,
                     ticket: None,
                     ..safe
                 });
@@ -176,6 +181,11 @@ impl<T> Outbox<T> {
             self.safe.push_back(safe);
         }
         dropped
+    }
+
+    /// Something was taken back that had been written, maybe the end of a message.
+    pub(crate) fn cut_off(&mut self) {
+        self.was_cut = true;
     }
 
     /// The port is gone, and with it what was to be written there. `cut`: the last message

@@ -159,6 +159,25 @@ fn what_ends_a_transmission_does_not_wait_for_a_long_pause() {
 }
 
 #[test]
+fn the_second_safe_string_does_not_wait_for_a_long_pause() {
+    let mut outbox = Outbox::default();
+    let now = Instant::now();
+    outbox.add(command(&[b'x'; 1000]));
+    assert!(matches!(outbox.next(now), Step::Write { .. }));
+    outbox.wrote(10, now);
+    let safe = Item {
+        pacing: Pacing {
+            character: Duration::ZERO,
+            line: Duration::from_secs(60),
+        },
+        ..item(Kind::Safe, b"RX;")
+    };
+    outbox.make_safe(Some(safe), now);
+    assert_eq!(write_all(&mut outbox, now, 100), "RX;");
+    assert_eq!(write_all(&mut outbox, now + 100 * MS, 100), "RX;");
+}
+
+#[test]
 fn a_message_that_waits_for_its_pauses_is_cut_too() {
     let mut outbox = Outbox::default();
     let now = Instant::now();
