@@ -255,3 +255,39 @@ fn a_command_that_ends_a_transmission_does_not_wait_behind_a_flood() {
     // At most the rest of one command, and what waited for less than it would be missed.
     assert!(begin.elapsed() < Duration::from_secs(2), "{begin:?}");
 }
+
+#[test]
+fn a_sink_that_has_not_told_what_it_allows_gets_no_command() {
+    let mut instrument = Instrument::new();
+    let bench = Bench::start(&format!(
+        "periscope name=p http=false console=off port=0 heartbeat-timeout=0 \
+         appsrc name=port is-live=true format=time caps=text/x-raw,format=utf8 ! p.data_0 \
+         serialsink name=out device={} profile=kx3",
+        instrument.path().display()
+    ));
+    let page = controller(&bench);
+    let source = bench.element.request_pad_simple("data_src_%u").unwrap();
+    let sink = bench.pipeline.by_name("out").unwrap();
+    let pad = sink.static_pad("sink").unwrap();
+    let deaf = pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        let name = info.event().and_then(|event| event.structure());
+        if !name.is_some_and(|name| name.name().starts_with("instrument-")) {
+            return gst::PadProbeReturn::Ok;
+        }
+        info.data = None;
+        gst::PadProbeReturn::Handled
+    });
+    source.link(&pad).unwrap();
+    wait_until("a refusal", || {
+        page.send("data_0", "SWH16;");
+        !page
+            .heard("has not told yet which commands it allows")
+            .is_empty()
+    });
+    pad.remove_probe(deaf.unwrap());
+    page.send("data_0", "SWH17;");
+    page.hears("the bench does not allow this command");
+    page.send("data_0", "FA;");
+    instrument.hears_among_others("FA;");
+    assert_eq!(instrument.text(), "FA;");
+}

@@ -85,6 +85,8 @@ pub(crate) struct PadNews {
     text: String,
     profile: Option<Arc<Profile>>,
     transmitting: bool,
+    /// Somebody has told of the instrument.
+    introduced: bool,
     /// The commands that end a transmission, and the patterns of them.
     ends: Option<(AllowList, Vec<String>)>,
 }
@@ -106,6 +108,7 @@ impl PadNews {
     pub(crate) fn hear(&mut self, structure: &gst::StructureRef) -> Heard {
         match structure.name().as_str() {
             "instrument-state" => {
+                self.introduced = true;
                 self.hear_ends(structure);
                 let state = match structure.get::<&str>("state") {
                     Ok("open") => PortState::Open,
@@ -148,6 +151,11 @@ impl PadNews {
             }
             _ => Heard::Nothing,
         }
+    }
+
+    /// Whether all is known that an instrument tells of itself.
+    pub(super) const fn is_introduced(&self) -> bool {
+        self.introduced
     }
 
     /// By which commands a transmission ends; as told with the state.

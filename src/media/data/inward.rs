@@ -40,6 +40,8 @@ pub(crate) enum Undeliverable {
     NoPad(String),
     #[error("the pipeline at the bench is not playing")]
     NotPlaying,
+    #[error("the instrument has not told yet which commands it allows: send it again")]
+    Unknown,
     #[error("the bench does not allow this command")]
     Forbidden,
     #[error("no command is allowed: {0}")]
@@ -144,8 +146,30 @@ impl Data {
         Ok(sources)
     }
 
+    /// Has those tell of themselves to whom a command would go, if they have not yet: what
+    /// they allow has to be known before.
+    fn meet(&self, label: &str) -> Result<(), Undeliverable> {
+        let is_known = |source: &Source| {
+            let known = self.with_news(&source.name, |news, _| news.is_introduced());
+            known.unwrap_or(false)
+        };
+        for source in self.sources(label)? {
+            if is_known(&source) {
+                continue;
+            }
+            let request = gst::Structure::new_empty("instrument-introduction");
+            let mut query = gst::query::Custom::new(request);
+            // Who answers has pushed its events before that.
+            if source.pad.peer_query(&mut query) && !is_known(&source) {
+                return Err(Undeliverable::Unknown);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a command may and can go out, on all pads of its label.
     pub(crate) fn check(&self, label: &str, command: &[u8]) -> Result<(), Undeliverable> {
+        self.meet(label)?;
         let profile = self.profile(label);
         let ends = self.ends_transmission(label, command);
         self.sources(label)?

@@ -246,6 +246,18 @@ impl BaseSinkImpl for SerialSink {
         self.parent_event(event)
     }
 
+    fn query(&self, query: &mut gst::QueryRef) -> bool {
+        if let gst::QueryView::Custom(custom) = query.view()
+            && custom
+                .structure()
+                .is_some_and(|structure| structure.name() == "instrument-introduction")
+        {
+            self.introduce();
+            return true;
+        }
+        BaseSinkImplExt::parent_query(self, query)
+    }
+
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
         let mut waiting = locked(&self.waiting);
         waiting.flushing = true;
@@ -295,6 +307,8 @@ impl SerialSink {
             port.detach_sink();
             return Err(SetupError::NotThere(opened.text));
         }
+        // The herald may have been faster.
+        locked(&known.state).get_or_insert(opened);
         *locked(&self.running) = Some(Arc::new(Running {
             port,
             packing: sending.packing,
