@@ -101,6 +101,8 @@ pub(crate) enum ToPage<'a> {
         profile: Option<Option<&'a serde_json::Value>>,
         sends: bool,
         transmitting: bool,
+        /// Whether it can be keyed by talking.
+        keys: bool,
     },
     Control {
         holder: Option<u32>,
@@ -211,19 +213,20 @@ mod tests {
             profile,
             sends: true,
             transmitting: false,
+            keys: true,
         };
         for (message, json) in [
             (
                 instrument(Some(Some(&profile))),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 instrument(Some(None)),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 instrument(None),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 ToPage::Control {

@@ -183,6 +183,7 @@ impl Session {
             profile: (!known).then_some(profile),
             sends: instrument.sends,
             transmitting: instrument.transmitting,
+            keys: instrument.keys,
         })
     }
 }

@@ -2,7 +2,7 @@
 //! for the structures that it is told in).
 //!
 //! `instrument-state` (`state`, `text`, and from where commands go `ends`, patterns of those
-//! that end a transmission) and `instrument-profile` come down with the messages of a port and
+//! that end a transmission, and `keys`, whether it can be keyed by talking) and `instrument-profile` come down with the messages of a port and
 //! up from where its commands go; `instrument-safe` and `instrument-transmit` come up.
 
 use std::sync::Arc;
@@ -85,6 +85,7 @@ pub(crate) struct PadNews {
     text: String,
     profile: Option<Arc<Profile>>,
     transmitting: bool,
+    keys: bool,
     /// Somebody has told of the instrument.
     introduced: bool,
     /// The commands that end a transmission, and the patterns of them.
@@ -117,11 +118,13 @@ impl PadNews {
                 };
                 let text = structure.get::<Option<String>>("text");
                 let text = text.ok().flatten().unwrap_or_default();
-                if self.state == state && self.text == text {
+                let keys = structure.get::<bool>("keys").unwrap_or(false);
+                if self.state == state && self.text == text && self.keys == keys {
                     return Heard::Nothing;
                 }
                 self.state = state;
                 self.text = text;
+                self.keys = keys;
                 // Whoever transmitted does so no more.
                 self.transmitting &= state == PortState::Open;
                 Heard::Changed
@@ -158,6 +161,11 @@ impl PadNews {
         self.introduced
     }
 
+    /// Whether it can be keyed by talking.
+    pub(super) const fn keys(&self) -> bool {
+        self.keys
+    }
+
     /// By which commands a transmission ends; as told with the state.
     fn hear_ends(&mut self, structure: &gst::StructureRef) {
         let patterns = structure.get::<gst::Array>("ends").unwrap_or_default();
@@ -191,6 +199,8 @@ pub(crate) struct Instrument {
     /// Whether commands go anywhere.
     pub(crate) sends: bool,
     pub(crate) transmitting: bool,
+    /// Whether it can be keyed by talking.
+    pub(crate) keys: bool,
 }
 
 impl Instrument {
@@ -202,6 +212,7 @@ impl Instrument {
             profile: None,
             sends: false,
             transmitting: false,
+            keys: false,
         }
     }
 
@@ -216,6 +227,7 @@ impl Instrument {
             self.profile.clone_from(&news.profile);
         }
         self.transmitting |= news.transmitting;
+        self.keys |= news.keys;
     }
 
     /// Whether a page that knows the other has nothing to learn from this one.
@@ -224,6 +236,7 @@ impl Instrument {
             && self.text == other.text
             && self.sends == other.sends
             && self.transmitting == other.transmitting
+            && self.keys == other.keys
             && self.has_profile_of(other)
     }
 
@@ -269,6 +282,27 @@ mod tests {
         instrument.add(&sink);
         assert_eq!(instrument.state, PortState::Waiting);
         assert_eq!(instrument.text, "unplugged");
+    }
+
+    #[test]
+    fn a_sink_tells_whether_it_can_be_keyed_and_what_ends_a_transmission() {
+        let mut news = PadNews::default();
+        assert!(!news.is_introduced() && !news.keys());
+        let mut told = state("open", "");
+        told.set("keys", true);
+        told.set("ends", gst::Array::new(["RX;", "("]));
+        assert_eq!(news.hear(&told), Heard::Changed);
+        assert!(news.is_introduced() && news.keys());
+        assert!(news.ends().is_none(), "what cannot be read ends nothing");
+        told.set("ends", gst::Array::new(["RX;"]));
+        assert_eq!(news.hear(&told), Heard::Nothing);
+        let ends = news.ends().expect("a list");
+        assert!(ends.allows(b"RX;") && !ends.allows(b"TX;RX;"));
+        let mut instrument = Instrument::new("kx3".into());
+        assert!(instrument.is_like(&instrument.clone()) && !instrument.keys);
+        let without = instrument.clone();
+        instrument.add(&news);
+        assert!(instrument.keys && !instrument.is_like(&without));
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(crate) enum Undeliverable {
     Void,
     #[error("the pipeline at the bench has ended")]
     Ended,
+    #[error("“{0}” cannot be keyed by talking: it has no talk-start and no talk-line")]
+    NotKeyed(String),
 }
 
 impl Source {
@@ -75,7 +77,7 @@ impl Source {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,7 +135,7 @@ impl Source {
 impl Data {
     /// The pads that a command on this label leaves by: a pad that is not linked would end
     /// the pipeline, and one that is paused would keep an old command for later.
-    fn sources(&self, label: &str) -> Result<Vec<Source>, Undeliverable> {
+    pub(super) fn sources(&self, label: &str) -> Result<Vec<Source>, Undeliverable> {
         let mut sources = self.locked().sources.clone();
         sources.retain(|source| &*source.settings.label == label && source.pad.is_linked());
         if sources.is_empty() {
@@ -148,7 +150,7 @@ impl Data {
 
     /// Has those tell of themselves to whom a command would go, if they have not yet: what
     /// they allow has to be known before.
-    fn meet(&self, label: &str) -> Result<(), Undeliverable> {
+    pub(super) fn meet(&self, label: &str) -> Result<(), Undeliverable> {
         let is_known = |source: &Source| {
             let known = self.with_news(&source.name, |news, _| news.is_introduced());
             known.unwrap_or(false)

@@ -25,6 +25,8 @@ use crate::peer::chunks::Payload;
 pub(crate) mod instrument;
 pub(crate) mod inward;
 pub(crate) mod outward;
+#[allow(dead_code, reason = "nobody talks without a way for voices")]
+mod talk;
 mod waiting;
 
 use instrument::{Heard, Instrument, PadNews, Profile};

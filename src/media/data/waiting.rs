@@ -57,12 +57,20 @@ pub(super) struct Waiting {
 impl Waiting {
     /// A command is about to be put in the queue. False if it is void already.
     pub(super) fn add(&mut self, entry: Entry) -> bool {
-        if entry.number <= self.void {
-            return false;
+        let is_valid = self.pass(entry.number);
+        if is_valid {
+            self.entries.push_back(entry);
         }
-        self.last = self.last.max(entry.number);
-        self.entries.push_back(entry);
-        true
+        is_valid
+    }
+
+    /// Something is done that has a number and does not wait. False if it is void already.
+    pub(super) fn pass(&mut self, number: u64) -> bool {
+        let is_valid = number > self.void;
+        if is_valid {
+            self.last = self.last.max(number);
+        }
+        is_valid
     }
 
     /// It could not be put there.
@@ -225,8 +233,9 @@ mod tests {
         let mut waiting = Waiting::default();
         assert!(waiting.add(command(7, now)));
         assert!(waiting.leave(7, now).passes);
-        assert_eq!(waiting.close(), Some(7));
-        assert!(!waiting.add(command(8, now)));
+        assert!(waiting.pass(8));
+        assert_eq!(waiting.close(), Some(8));
+        assert!(!waiting.add(command(9, now)) && !waiting.pass(9));
         assert_eq!(waiting.close(), None);
     }
 }

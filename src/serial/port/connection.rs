@@ -134,6 +134,7 @@ impl Worker {
             // Nobody knows how much of it was heard.
             self.safety.rearm();
         }
+        self.cut_talk();
         self.connected = false;
         self.guardian = None;
         let dropped = self.outbox.clear(self.is_on_the_line(Instant::now()));

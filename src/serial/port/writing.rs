@@ -74,6 +74,7 @@ impl Worker {
 
     /// Drops what waits, writes the safe string if the port is armed, and lowers DTR and RTS.
     pub(super) fn make_safe(&mut self, reason: String, own: bool, done: Option<Sender<()>>) {
+        self.cut_talk();
         if !self.connected {
             // The port remains armed: the string is written when it is there again.
             finish(done);
@@ -128,6 +129,7 @@ impl Worker {
     pub(super) fn write(&mut self, now: Instant) {
         while self.connected && !self.blocked {
             self.finish_lowering(now);
+            self.key(now);
             if self.lowering.is_some() && !self.outbox.is_making_safe() {
                 return;
             }
@@ -150,7 +152,7 @@ impl Worker {
     }
 
     /// Before the first byte of a command.
-    fn command_begins(&mut self, changed: &Changed) {
+    pub(super) fn command_begins(&mut self, changed: &Changed) {
         if changed.armed
             && let Some(guardian) = &self.guardian
         {
@@ -347,6 +349,9 @@ impl Worker {
         let Some(opened) = &self.opened else {
             return;
         };
+        if let Some(line) = self.talk.line() {
+            let _ = opened.set_line(line, false);
+        }
         if let Some(string) = self.safety.release().string {
             let end = Instant::now() + CLOSE_PATIENCE;
             let mut left = &string[..];

@@ -52,6 +52,8 @@ pub(crate) struct Safety {
     limit: Option<Duration>,
     armed: bool,
     transmitting_since: Option<Instant>,
+    /// A line keys the transmitter: no command ends that.
+    keyed: bool,
 }
 
 /// What a command has changed.
@@ -103,12 +105,26 @@ impl Safety {
                 self.transmitting_since = Some(now);
                 changed.transmitting = Some(true);
             }
-            Some(false) if self.transmitting_since.take().is_some() => {
+            Some(false) if !self.keyed && self.transmitting_since.take().is_some() => {
                 changed.transmitting = Some(false);
             }
             _ => {}
         }
         changed
+    }
+
+    /// A line is about to key the transmitter.
+    pub(crate) fn key(&mut self, now: Instant) -> Changed {
+        let changed = self.command(Some(true), now);
+        self.keyed = true;
+        changed
+    }
+
+    /// It does so no more. Whether a transmission ends by it: not if a command began it, too,
+    /// which `has_end` tells.
+    pub(crate) fn unkey(&mut self, has_end: bool) -> bool {
+        self.keyed = false;
+        !has_end && self.transmitting_since.take().is_some()
     }
 
     /// When a transmission has lasted long enough.
@@ -124,6 +140,7 @@ impl Safety {
     /// Makes the instrument safe.
     pub(crate) fn release(&mut self) -> Release {
         let armed = std::mem::take(&mut self.armed);
+        self.keyed = false;
         Release {
             string: self.string.clone().filter(|_| armed),
             ends_transmission: self.transmitting_since.take().is_some(),

@@ -320,3 +320,24 @@ fn in_doubt_the_transmitter_is_on() {
     assert_eq!(transmission.ends(), ["RX;", r"\x4b\x59\x30\x3b"]);
     assert_eq!(Transmission::default().effect(b"TX;"), None);
 }
+
+#[test]
+fn a_line_that_keys_is_limited_and_no_command_ends_it() {
+    let mut safety = safety();
+    let now = Instant::now();
+    let changed = safety.key(now);
+    assert_eq!((changed.armed, changed.transmitting), (true, Some(true)));
+    assert_eq!(safety.command(Some(false), now + MS).transmitting, None);
+    assert_eq!(safety.deadline(), Some(now + 100 * MS));
+    assert!(safety.unkey(false), "nothing else ends it");
+    assert_eq!(safety.deadline(), None);
+
+    safety.key(now);
+    assert!(!safety.unkey(true), "a command will");
+    assert_eq!(safety.deadline(), Some(now + 100 * MS));
+    assert_eq!(safety.command(Some(false), now).transmitting, Some(false));
+
+    safety.key(now);
+    assert!(safety.release().ends_transmission);
+    assert_eq!(safety.deadline(), None);
+}
