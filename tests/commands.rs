@@ -5,9 +5,10 @@
 
 mod common;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::data_pads::{INSTRUMENT, bench, controller, number, of_peer, out, wait_open};
+use common::tty::Instrument;
 use common::visitor::{Visitor, code};
 use common::{Bench, wait_until};
 use gst::prelude::*;
@@ -202,4 +203,91 @@ fn a_command_that_nobody_takes_is_refused() {
     let page = controller(&bench);
     page.send("data_0", "TX;");
     page.hears("nothing at the bench takes commands on “data_0”");
+}
+
+/// A bench whose commands go to a port that takes 20 ms for each byte.
+fn slow_bench(instrument: &Instrument) -> Bench {
+    Bench::start(&format!(
+        "periscope name=p http=false console=off port=0 heartbeat-timeout=0 \
+         appsrc name=port is-live=true format=time caps=text/x-raw,format=utf8 ! p.data_0 \
+         p.data_src_0 ! serialsink name=out device={} character-delay=20000 safe-string=RX;",
+        instrument.path().display()
+    ))
+}
+
+#[test]
+fn a_slow_instrument_gets_no_old_commands() {
+    let instrument = Instrument::new();
+    let bench = slow_bench(&instrument);
+    let out = out(&bench);
+    let page = controller(&bench);
+    let begin = Instant::now();
+    for number in 0..1000 {
+        page.send("data_0", &format!("FA{number:011};"));
+    }
+    page.hears("the instrument does not keep up");
+    wait_until("what is left", || {
+        out.commands.get(Vec::len) as u64 + number(&bench, "refused") == 1000
+    });
+    // All of them would take almost five minutes.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{begin:?}");
+    assert!(out.commands.get(Vec::len) >= 1);
+    wait_until("the page to be told of each", || {
+        told(&page.heard(r#""type":"refused""#)) == number(&bench, "refused")
+    });
+    let went = out.commands.get(Vec::len) as u64;
+    wait_until("the count", || of_peer(&bench, 1, "commands") == went);
+}
+
+#[test]
+fn a_command_that_ends_a_transmission_does_not_wait_behind_a_flood() {
+    let mut instrument = Instrument::new();
+    let bench = slow_bench(&instrument);
+    let page = controller(&bench);
+    page.send("data_0", "TX;");
+    instrument.hears("TX;");
+    for number in 0..1000 {
+        page.send("data_0", &format!("FA{number:011};"));
+    }
+    page.send("data_0", "RX;");
+    let begin = Instant::now();
+    instrument.hears_among_others("RX;");
+    // At most the rest of one command, and what waited for less than it would be missed.
+    assert!(begin.elapsed() < Duration::from_secs(2), "{begin:?}");
+}
+
+#[test]
+fn a_sink_that_has_not_told_what_it_allows_gets_no_command() {
+    let mut instrument = Instrument::new();
+    let bench = Bench::start(&format!(
+        "periscope name=p http=false console=off port=0 heartbeat-timeout=0 \
+         appsrc name=port is-live=true format=time caps=text/x-raw,format=utf8 ! p.data_0 \
+         serialsink name=out device={} profile=kx3",
+        instrument.path().display()
+    ));
+    let page = controller(&bench);
+    let source = bench.element.request_pad_simple("data_src_%u").unwrap();
+    let sink = bench.pipeline.by_name("out").unwrap();
+    let pad = sink.static_pad("sink").unwrap();
+    let deaf = pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, |_, info| {
+        let name = info.event().and_then(|event| event.structure());
+        if !name.is_some_and(|name| name.name().starts_with("instrument-")) {
+            return gst::PadProbeReturn::Ok;
+        }
+        info.data = None;
+        gst::PadProbeReturn::Handled
+    });
+    source.link(&pad).unwrap();
+    wait_until("a refusal", || {
+        page.send("data_0", "SWH16;");
+        !page
+            .heard("has not told yet which commands it allows")
+            .is_empty()
+    });
+    pad.remove_probe(deaf.unwrap());
+    page.send("data_0", "SWH17;");
+    page.hears("the bench does not allow this command");
+    page.send("data_0", "FA;");
+    instrument.hears_among_others("FA;");
+    assert_eq!(instrument.text(), "FA;");
 }

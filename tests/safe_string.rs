@@ -187,6 +187,20 @@ fn an_instrument_that_was_unplugged_while_it_was_worked_is_made_safe_when_it_is_
 }
 
 #[test]
+fn a_message_that_unplugging_has_cut_off_does_not_swallow_the_safe_string() {
+    let mut instrument = Instrument::new();
+    let line = sink(&instrument, "character-delay=100000");
+    line.send("TXTXTXTXTXTXTXTXTXTXTX;", 0);
+    instrument.hears("TX");
+    instrument.unplug();
+    line.posts("serial-state", &[("state", "waiting")]);
+    instrument.plug();
+    assert_eq!(instrument.hears("RX;RX;"), "RX;RX;");
+    drop(line);
+    assert_eq!(instrument.heard_until_closed(), "RX;RX;");
+}
+
+#[test]
 fn a_safe_string_that_was_lost_with_the_port_is_written_when_it_is_back() {
     let mut instrument = Instrument::new();
     let line = sink(&instrument, "");

@@ -55,6 +55,8 @@ struct State {
     thread: Option<ThreadId>,
     /// The thread is telling the instruments to be safe.
     making_safe: bool,
+    /// No command passes: nobody could stop what it begins.
+    resting: bool,
     counts: Counts,
     closing: bool,
 }
@@ -73,6 +75,7 @@ impl Desk {
                 pulses: BTreeMap::new(),
                 thread: None,
                 making_safe: false,
+                resting: false,
                 counts: Counts {
                     refused: 0,
                     safes: 0,
@@ -213,6 +216,9 @@ impl Desk {
         if state.safe_is_under_way() {
             return Err(Refusal::MakingSafe);
         }
+        if state.resting {
+            return Err(Refusal::Resting);
+        }
         let was_free = state.arbiter.is_free();
         let verdict = state.arbiter.command(id, at);
         if was_free && verdict.is_ok() {
@@ -229,15 +235,22 @@ impl Desk {
         self.act(|state| state.arbiter.revoke(Instant::now()))
     }
 
-    /// Has the instruments made safe, whoever controls; returns when they have been told.
+    /// Has the instruments made safe, whoever controls; returns when they have been told. No
+    /// command passes any more until [`Desk::resume`].
     pub(crate) fn rest(&self, reason: &str) {
         let mut state = self.locked();
+        state.resting = true;
         state.arbiter.rest(reason);
         self.changed.notify_all();
         // Who stops the pipeline from within a message of ours cannot wait for itself.
         if state.thread != Some(std::thread::current().id()) {
             drop(self.wait_until_safe(state));
         }
+    }
+
+    /// Commands may pass again.
+    pub(crate) fn resume(&self) {
+        self.locked().resting = false;
     }
 
     pub(crate) fn count_refused(&self, commands: u64) {

@@ -78,4 +78,6 @@ pub(crate) enum Refusal {
     NotAsked(u32),
     #[error("the instruments are being made safe: send it again")]
     MakingSafe,
+    #[error("the pipeline at the bench is not playing")]
+    Resting,
 }

@@ -144,7 +144,9 @@ impl Outlet {
     fn encode(&self, bin: &gst::Bin) -> anyhow::Result<()> {
         let encoder = elements::make("opusenc", &[])?;
         encoder.set_property("name", self.encoder_name());
-        for (property, value) in Tuning::for_sound(Some(2), Some(Profile::Voice), None).encoder_settings() {
+        for (property, value) in
+            Tuning::for_sound(Some(2), Some(Profile::Voice), None).encoder_settings()
+        {
             elements::set_if_possible(&encoder, property, &value);
         }
         bin.add(&encoder)?;

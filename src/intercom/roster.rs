@@ -408,7 +408,10 @@ mod tests {
         roster.take_orders();
         roster.set_mode(Mode::None);
         assert_eq!(roster.take_orders(), [Order::Heard(1, false)]);
-        assert_eq!(roster.standing(1).own, floor::Standing::Refused(Refusal::Mode));
+        assert_eq!(
+            roster.standing(1).own,
+            floor::Standing::Refused(Refusal::Mode)
+        );
         roster.set_mode(Mode::All);
         assert!(roster.start(1, now).is_ok());
     }

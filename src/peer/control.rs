@@ -110,9 +110,9 @@ pub(crate) enum ToPage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         profile: Option<Option<&'a serde_json::Value>>,
         sends: bool,
-        /// Whether talking can turn its transmitter on.
-        keys: bool,
         transmitting: bool,
+        /// Whether it can be keyed by talking.
+        keys: bool,
     },
     Control {
         holder: Option<u32>,
@@ -233,21 +233,21 @@ mod tests {
             text: "",
             profile,
             sends: true,
-            keys: false,
             transmitting: false,
+            keys: true,
         };
         for (message, json) in [
             (
                 instrument(Some(Some(&profile))),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"keys":false,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":{"name":"kx3"},"sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 instrument(Some(None)),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"keys":false,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","profile":null,"sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 instrument(None),
-                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"keys":false,"transmitting":false}"#,
+                r#"{"type":"instrument","label":"kx3","state":"open","text":"","sends":true,"transmitting":false,"keys":true}"#,
             ),
             (
                 ToPage::Control {

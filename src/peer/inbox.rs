@@ -13,6 +13,7 @@ use super::control;
 use crate::arbitration::pulse::Pulse;
 use crate::ice::seat::SeatEvent;
 use crate::media::Timing;
+use crate::media::data::Dropped;
 use crate::signaling::description::Description;
 
 /// Bytes of messages from the browser that may wait here. A page that sends faster
@@ -71,6 +72,8 @@ pub(crate) enum Event {
         label: Option<Arc<str>>,
         reason: Arc<str>,
     },
+    /// Commands of this peer that had gone out do not reach their instrument.
+    Dropped(Dropped),
     /// Somebody wants to know how this peer is doing.
     Describe(Reply<gst::Structure>),
     /// The element ends this peer; the text says why. Without a farewell the page takes it

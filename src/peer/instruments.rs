@@ -12,6 +12,7 @@ use super::voice::TalkTold;
 use crate::arbitration::arbiter::Station;
 use crate::arbitration::refusals::{Notice, Refusals};
 use crate::arbitration::{Refusal, Standing};
+use crate::media::data::Dropped;
 use crate::media::data::instrument::Instrument;
 use crate::signaling::code::Rights;
 use crate::signaling::fingerprint::Fingerprint;
@@ -102,6 +103,14 @@ impl Session {
         self.tell_notice(notice.as_ref());
     }
 
+    /// Commands that had gone out were dropped on their way.
+    pub(super) fn tell_dropped(&mut self, dropped: &Dropped) {
+        let count = 1 + dropped.others;
+        self.news.commands = self.news.commands.saturating_sub(count);
+        let command = dropped.command.as_bytes();
+        self.refuse(&dropped.label, &dropped.reason, command, dropped.others);
+    }
+
     /// Tells what was held back and is due.
     pub(super) fn tell_refusals(&mut self) {
         if self.news.deadline().is_some() {
@@ -183,8 +192,8 @@ impl Session {
             text: &instrument.text,
             profile: (!known).then_some(profile),
             sends: instrument.sends,
-            keys: instrument.keys,
             transmitting: instrument.transmitting,
+            keys: instrument.keys,
         })
     }
 }

@@ -17,6 +17,7 @@ use super::{Host, PeerState, SignalingError};
 use crate::arbitration::desk::Desk;
 use crate::ice::port::Knock;
 use crate::intercom::Intercom;
+use crate::media::data::Dropped;
 use crate::media::{Media, Timing};
 use crate::memory;
 use crate::random::random_text;
@@ -376,6 +377,13 @@ impl Peers {
             label: label.cloned(),
             reason: reason.clone(),
         });
+    }
+
+    /// Commands of a peer that were on their way do not reach their instrument.
+    pub(crate) fn dropped(&self, dropped: Dropped) {
+        if let Some(entry) = self.locked().peers.get(&dropped.peer) {
+            entry.outbox.send(Event::Dropped(dropped));
+        }
     }
 
     fn tell_all(&self, event: impl Fn() -> Event) {

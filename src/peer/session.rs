@@ -320,6 +320,7 @@ impl Session {
             Event::InstrumentsChanged => self.tell_instruments(),
             Event::TalkChanged => self.tell_talk(),
             Event::MadeSafe { label, reason } => self.tell_safe(label.as_deref(), &reason),
+            Event::Dropped(dropped) => self.tell_dropped(&dropped),
             Event::Describe(reply) => reply(self.describe()),
             Event::Close { reason, farewell } => {
                 self.farewell = farewell;

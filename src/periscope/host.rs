@@ -58,21 +58,26 @@ impl Host for BenchHost {
             .command(peer, at)
             .map_err(|refusal| refusal.to_string())?;
         self.data
-            .deliver(label, command, number)
+            .deliver(peer, label, command, number, at)
             .map_err(|error| error.to_string())
     }
 
     /// Whoever keys a transmitter takes control of it, as with a command.
     fn key(&self, peer: u32, label: &str, on: bool, at: Instant) -> Result<(), String> {
-        if on {
-            self.data
-                .can_key(label)
-                .map_err(|error| error.to_string())?;
-            self.desk
-                .command(peer, at)
-                .map_err(|refusal| refusal.to_string())?;
+        if !on {
+            self.data.end_talk(label);
+            return Ok(());
         }
-        self.data.key(label, on).map_err(|error| error.to_string())
+        self.data
+            .check_talk(label)
+            .map_err(|error| error.to_string())?;
+        let number = self
+            .desk
+            .command(peer, at)
+            .map_err(|refusal| refusal.to_string())?;
+        self.data
+            .begin_talk(label, number)
+            .map_err(|error| error.to_string())
     }
 
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {

@@ -284,6 +284,12 @@ impl ElementImpl for Periscope {
                 self.intercom.follow_pads();
                 self.start()?;
             }
+            gst::StateChange::PausedToPlaying => {
+                // The sources of commands refuse them themselves until they play.
+                if let Some(bench) = self.bench() {
+                    bench.resume();
+                }
+            }
             gst::StateChange::PlayingToPaused => {
                 // No command goes out any more, nor one that stops something.
                 if let Some(bench) = self.bench() {

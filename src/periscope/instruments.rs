@@ -46,6 +46,7 @@ impl Bench {
                 self.peers.made_safe(Some(&label), &reason);
                 self.tell_safe(&label, &reason);
             }
+            News::Dropped(dropped) => self.peers.dropped(dropped),
             News::Trouble(text) => self.messenger.warn(&text),
         }
     }
@@ -68,6 +69,11 @@ impl Bench {
     /// Has the instruments made safe unless they are.
     pub(super) fn rest(&self, reason: &str) {
         self.desk.rest(reason);
+    }
+
+    /// The pipeline plays: commands may go out.
+    pub(super) fn resume(&self) {
+        self.desk.resume();
     }
 
     /// All that comes into the element has ended.

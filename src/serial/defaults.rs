@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::profile::{self, Profile};
 use super::settings::{
     CheckMode, Defaults, Encoding, FlowControl, FramingMode, LineSettings, Parity, Pin,
-    ReceiveSettings, SendSettings,
+    ReceiveSettings, SendSettings, TalkLine,
 };
 use super::text::Poll;
 
@@ -100,6 +100,8 @@ fn receive(profile: &Profile) -> ReceiveSettings {
 fn send(profile: &Profile) -> SendSettings {
     let send = &profile.send;
     let transmit = profile.transmit.as_ref();
+    let talk = profile.talk.as_ref();
+    let bytes = |command: &profile::Command| command.as_bytes().to_vec();
     SendSettings {
         terminator: send.terminator.clone(),
         // What talks in frames listens in frames.
@@ -112,12 +114,15 @@ fn send(profile: &Profile) -> SendSettings {
         character_delay: send.character_delay_us,
         line_delay: send.line_delay_ms,
         max_message: None,
-        safe_string: profile
-            .safe_string
-            .as_ref()
-            .map(|command| command.as_bytes().to_vec()),
+        safe_string: profile.safe_string.as_ref().map(bytes),
         transmit_start: transmit.map(|transmit| transmit.start.clone()),
         transmit_end: transmit.map(|transmit| transmit.end.clone()),
         max_transmit: transmit.and_then(|transmit| transmit.max_ms),
+        talk_start: talk.and_then(|talk| talk.start.as_ref()).map(bytes),
+        talk_end: talk.and_then(|talk| talk.end.as_ref()).map(bytes),
+        talk_line: talk.and_then(|talk| talk.line).map(|line| match line {
+            profile::TalkLine::Rts => TalkLine::Rts,
+            profile::TalkLine::Dtr => TalkLine::Dtr,
+        }),
     }
 }

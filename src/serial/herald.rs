@@ -114,6 +114,13 @@ pub(super) fn post(element: &gst::Element, device: &str, news: &News, before: Op
                      so will others be (see the property stats); are baud and framing right?")
             );
         }
+        News::NotKeyed(reason) => {
+            gst::element_warning!(
+                element,
+                gst::ResourceError::Write,
+                ("The talk-line of {device} cannot be raised: {reason}")
+            );
+        }
         News::Unguarded(reason) => {
             gst::element_warning!(
                 element,

@@ -24,7 +24,7 @@ mod source;
 mod text;
 mod transmit;
 
-pub use settings::{CheckMode, Encoding, FlowControl, FramingMode, Parity, Pin};
+pub use settings::{CheckMode, Encoding, FlowControl, FramingMode, Parity, Pin, TalkLine};
 pub use sink::SerialSink;
 pub use source::SerialSrc;
 
@@ -36,6 +36,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         FramingMode::static_type(),
         Encoding::static_type(),
         CheckMode::static_type(),
+        TalkLine::static_type(),
     ] {
         kind.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

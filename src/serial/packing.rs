@@ -39,6 +39,20 @@ impl Packing {
         }
         bytes
     }
+
+    /// A command as it may come: with its terminator and without. None for no command.
+    pub(crate) fn spellings(&self, command: Option<&[u8]>) -> Vec<Vec<u8>> {
+        let Some(command) = command.filter(|command| !command.is_empty()) else {
+            return Vec::new();
+        };
+        let bare = command
+            .strip_suffix(&self.terminator[..])
+            .unwrap_or(command);
+        let mut spellings = vec![bare.to_vec(), [bare, &self.terminator[..]].concat()];
+        spellings.retain(|spelling| !spelling.is_empty());
+        spellings.dedup();
+        spellings
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +72,21 @@ mod tests {
         };
         assert_eq!(packed(settings.clone(), b"*IDN?"), b"*IDN?\r\n");
         assert_eq!(packed(settings, b"*IDN?\r\n"), b"*IDN?\r\n");
+    }
+
+    #[test]
+    fn a_command_is_known_with_its_terminator_and_without() {
+        let packing = |terminator: &[u8]| {
+            Packing::new(&SendSettings {
+                terminator: Some(terminator.to_vec()),
+                ..SendSettings::default()
+            })
+        };
+        let both = [b"RX".to_vec(), b"RX\r".to_vec()];
+        assert_eq!(packing(b"\r").spellings(Some(b"RX")), both);
+        assert_eq!(packing(b"\r").spellings(Some(b"RX\r")), both);
+        assert_eq!(packing(b"").spellings(Some(b"RX;")), [b"RX;".to_vec()]);
+        assert!(packing(b"\r").spellings(None).is_empty());
     }
 
     #[test]

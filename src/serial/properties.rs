@@ -8,7 +8,7 @@ use gst::prelude::*;
 
 use super::settings::{
     CheckMode, DEFAULT_BAUD, DEFAULT_MAX_MESSAGE, Encoding, FlowControl, FramingMode, LineSettings,
-    Parity, Pin,
+    Parity, Pin, TalkLine,
 };
 use super::text::{TextError, unescape};
 
@@ -96,6 +96,7 @@ fn sendable(value: &glib::Value) -> Option<glib::SendValue> {
         .or_else(|| of::<FramingMode>(value))
         .or_else(|| of::<Encoding>(value))
         .or_else(|| of::<CheckMode>(value))
+        .or_else(|| of::<TalkLine>(value))
 }
 
 /// The properties of both elements.
@@ -356,6 +357,36 @@ pub(super) fn of_sink() -> Vec<glib::ParamSpec> {
                  that repeat its start do not make it longer. 0: no limit",
             )
             .maximum(86_400_000)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("talk-start")
+            .nick("Begin of talking")
+            .blurb(
+                "What is written when somebody begins to talk (event instrument-talk, on=true), \
+                 such as TX;. All that ends a transmission ends it: see safe-string and \
+                 max-transmit. It needs talk-end or safe-string. With \\r \\n \\t \\0 \\e \\\\ \
+                 and \\xHH (two backslashes in gst-launch-1.0)",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("talk-end")
+            .nick("End of talking")
+            .blurb(
+                "What is written when nobody talks any more (event instrument-talk, on=false), \
+                 ahead of commands that wait, such as RX;. If it is not set: safe-string; and \
+                 it stands in for a safe-string that is not set. With \\r \\n \\t \\0 \\e \\\\ \
+                 and \\xHH (two backslashes in gst-launch-1.0)",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<TalkLine>("talk-line")
+            .nick("Line of talking")
+            .blurb(
+                "Modem line that is raised while somebody talks, and low otherwise. Whatever \
+                 makes the instrument safe lowers it first. Linux raises DTR and RTS for a \
+                 moment when it opens a port: the circuit behind has to bear with that. A \
+                 pseudo-terminal has no such lines",
+            )
             .mutable_ready()
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")

@@ -11,6 +11,7 @@ use gst::glib;
 use super::framing::Check;
 use super::profile::Pattern;
 use super::text::Poll;
+use super::transmit::KeyLine;
 
 /// Parity bit (property `parity`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
@@ -61,6 +62,33 @@ pub enum Pin {
     /// Lowered.
     #[enum_value(name = "Off", nick = "off")]
     Off = 2,
+}
+
+/// Modem line that is raised while somebody talks (property `talk-line`).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSerialTalkLine")]
+#[repr(i32)]
+pub enum TalkLine {
+    /// None.
+    #[default]
+    #[enum_value(name = "None", nick = "none")]
+    None = 0,
+    /// RTS.
+    #[enum_value(name = "RTS", nick = "rts")]
+    Rts = 1,
+    /// DTR.
+    #[enum_value(name = "DTR", nick = "dtr")]
+    Dtr = 2,
+}
+
+impl From<TalkLine> for Option<KeyLine> {
+    fn from(line: TalkLine) -> Self {
+        match line {
+            TalkLine::None => None,
+            TalkLine::Rts => Some(KeyLine::Rts),
+            TalkLine::Dtr => Some(KeyLine::Dtr),
+        }
+    }
 }
 
 /// How messages are told from each other (property `framing`).
@@ -277,6 +305,9 @@ pub(crate) struct SendSettings {
     pub(crate) transmit_end: Option<Pattern>,
     /// Milliseconds.
     pub(crate) max_transmit: Option<u32>,
+    pub(crate) talk_start: Option<Vec<u8>>,
+    pub(crate) talk_end: Option<Vec<u8>>,
+    pub(crate) talk_line: Option<TalkLine>,
 }
 
 impl SendSettings {
@@ -293,6 +324,9 @@ impl SendSettings {
             transmit_start: self.transmit_start.or(other.transmit_start),
             transmit_end: self.transmit_end.or(other.transmit_end),
             max_transmit: self.max_transmit.or(other.max_transmit),
+            talk_start: self.talk_start.or(other.talk_start),
+            talk_end: self.talk_end.or(other.talk_end),
+            talk_line: self.talk_line.or(other.talk_line),
         }
     }
 }

@@ -9,10 +9,11 @@ use super::port::{Device, OpenError, Port};
 use super::profile::{Pattern, Profile, ProfileError};
 use super::properties::Given;
 use super::settings::{
-    DEFAULT_MAX_MESSAGE, Defaults, FramingMode, LineSettings, ReceiveSettings, SendSettings,
+    DEFAULT_MAX_MESSAGE, Defaults, FlowControl, FramingMode, LineSettings, Pin, ReceiveSettings,
+    SendSettings,
 };
 use super::text::{self, Poll, TextError, unescape};
-use super::transmit::{Pacing, Transmission};
+use super::transmit::{KeyLine, Keying, Pacing, Transmission};
 
 /// Why an element cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,10 @@ pub(super) enum SetupError {
     Pattern(&'static str, String),
     #[error("Property {0} must not be empty")]
     Empty(&'static str),
+    #[error("talk-start needs talk-end or safe-string, which takes the transmitter off the air")]
+    Endless,
+    #[error("talk-line={0} has to be low while nobody talks, which it is not with {1}")]
+    KeyedAlways(&'static str, &'static str),
     #[error("{0}")]
     Profile(ProfileError),
     #[error("{0}")]
@@ -124,6 +129,7 @@ pub(super) struct Sending {
     pub(super) safe_string: Option<Vec<u8>>,
     pub(super) transmission: Transmission,
     pub(super) max_transmit: Option<Duration>,
+    pub(super) keying: Keying,
     pub(super) profile: Option<ProfileText>,
 }
 
@@ -133,16 +139,29 @@ impl Sending {
         let defaults = profile.clone().unwrap_or_default();
         let send = send_settings(given)?.or(defaults.send);
         let packing = Packing::new(&send);
+        let some = |bytes: &Option<Vec<u8>>| bytes.clone().filter(|bytes| !bytes.is_empty());
+        let talk_start = some(&send.talk_start);
+        // Each stands in for the other.
+        let safe_string = some(&send.safe_string).or_else(|| some(&send.talk_end));
+        let talk_end = some(&send.talk_end).or_else(|| safe_string.clone());
+        if talk_start.is_some() && talk_end.is_none() {
+            return Err(SetupError::Endless);
+        }
+        let key_line = send.talk_line.unwrap_or_default().into();
+        let pack = |bytes: Vec<u8>| packing.pack(&bytes);
+        let ends = [&safe_string, &talk_end].map(|bytes| packing.spellings(bytes.as_deref()));
         Ok(Self {
-            line: given.line().or(defaults.line),
+            line: with_low_line(given.line().or(defaults.line), key_line)?,
             pacing: pacing(&send),
             max_message: send.max_message.unwrap_or(DEFAULT_MAX_MESSAGE) as usize,
-            safe_string: send
-                .safe_string
-                .as_deref()
-                .map(|string| packing.pack(string)),
+            keying: Keying {
+                end: talk_end.filter(|_| talk_start.is_some()).map(pack),
+                start: talk_start.map(pack),
+                line: key_line,
+            },
+            safe_string: safe_string.map(pack),
+            transmission: Transmission::new(send.transmit_start, send.transmit_end, ends.concat()),
             packing,
-            transmission: Transmission::new(send.transmit_start, send.transmit_end),
             max_transmit: send
                 .max_transmit
                 .filter(|limit| *limit > 0)
@@ -150,6 +169,36 @@ impl Sending {
             profile: profile.map(|profile| (profile.name, profile.json)),
         })
     }
+}
+
+/// The settings of a line whose `key` keys a transmitter: low when the port is opened, and
+/// nobody else's.
+fn with_low_line(mut line: LineSettings, key: Option<KeyLine>) -> Result<LineSettings, SetupError> {
+    match key {
+        None => {}
+        Some(KeyLine::Rts) => {
+            let conflict = match line {
+                _ if line.rts == Some(Pin::On) => Some("rts=on"),
+                _ if line.flow_control == Some(FlowControl::Hardware) => {
+                    Some("flow-control=hardware")
+                }
+                _ if line.rs485 == Some(true) => Some("rs485=true"),
+                _ => None,
+            };
+            if let Some(conflict) = conflict {
+                return Err(SetupError::KeyedAlways("rts", conflict));
+            }
+            line.rts = Some(Pin::Off);
+            // Said aloud, for the other element on the port.
+            line.flow_control = line.flow_control.or(Some(FlowControl::None));
+            line.rs485 = Some(false);
+        }
+        Some(KeyLine::Dtr) if line.dtr == Some(Pin::On) => {
+            return Err(SetupError::KeyedAlways("dtr", "dtr=on"));
+        }
+        Some(KeyLine::Dtr) => line.dtr = Some(Pin::Off),
+    }
+    Ok(line)
 }
 
 fn profile(given: &Given) -> Result<Option<Defaults>, SetupError> {
@@ -254,5 +303,8 @@ fn send_settings(given: &Given) -> Result<SendSettings, SetupError> {
         transmit_start: pattern("transmit-start")?,
         transmit_end: pattern("transmit-end")?,
         max_transmit: given.get("max-transmit"),
+        talk_start: bytes("talk-start")?,
+        talk_end: bytes("talk-end")?,
+        talk_line: given.get("talk-line"),
     })
 }

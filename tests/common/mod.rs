@@ -9,8 +9,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod data_pads;
-pub mod talker;
 pub mod pulse;
+pub mod talker;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

@@ -141,3 +141,15 @@ fn a_thread_that_panics_has_no_control_any_more() {
     next(&told, "viewer 1, who had control, is gone (0)");
     desk.close();
 }
+
+#[test]
+fn no_command_passes_between_the_order_to_rest_and_the_pause() {
+    let (desk, _crew, told) = desk(Rules::default());
+    assert_eq!(desk.command(1, Instant::now()), Ok(1));
+    desk.rest("the pipeline is paused");
+    next(&told, "the pipeline is paused (1)");
+    assert_eq!(desk.command(1, Instant::now()), Err(Refusal::Resting));
+    desk.resume();
+    assert_eq!(desk.command(1, Instant::now()), Ok(2));
+    desk.close();
+}

@@ -1,7 +1,8 @@
 //! What serial elements tell of their instruments, by events beside the messages (pure but
 //! for the structures that it is told in).
 //!
-//! `instrument-state` and `instrument-profile` come down with the messages of a port and
+//! `instrument-state` (`state`, `text`, and from where commands go `ends`, patterns of those
+//! that end a transmission, and `keys`, whether it can be keyed by talking) and `instrument-profile` come down with the messages of a port and
 //! up from where its commands go; `instrument-safe` and `instrument-transmit` come up.
 
 use std::sync::Arc;
@@ -84,8 +85,11 @@ pub(crate) struct PadNews {
     text: String,
     profile: Option<Arc<Profile>>,
     transmitting: bool,
-    /// Talking can turn the transmitter on.
     keys: bool,
+    /// Somebody has told of the instrument.
+    introduced: bool,
+    /// The commands that end a transmission, and the patterns of them.
+    ends: Option<(AllowList, Vec<String>)>,
 }
 
 /// What follows from an event.
@@ -105,6 +109,8 @@ impl PadNews {
     pub(crate) fn hear(&mut self, structure: &gst::StructureRef) -> Heard {
         match structure.name().as_str() {
             "instrument-state" => {
+                self.introduced = true;
+                self.hear_ends(structure);
                 let state = match structure.get::<&str>("state") {
                     Ok("open") => PortState::Open,
                     Ok("waiting") => PortState::Waiting,
@@ -150,9 +156,31 @@ impl PadNews {
         }
     }
 
-    /// Whether talking can turn the transmitter on.
+    /// Whether all is known that an instrument tells of itself.
+    pub(super) const fn is_introduced(&self) -> bool {
+        self.introduced
+    }
+
+    /// Whether it can be keyed by talking.
     pub(super) const fn keys(&self) -> bool {
         self.keys
+    }
+
+    /// By which commands a transmission ends; as told with the state.
+    fn hear_ends(&mut self, structure: &gst::StructureRef) {
+        let patterns = structure.get::<gst::Array>("ends").unwrap_or_default();
+        let patterns: Vec<String> = patterns.iter().filter_map(|p| p.get().ok()).collect();
+        if self.ends.as_ref().is_some_and(|(_, old)| *old == patterns) {
+            return;
+        }
+        // One that cannot be used ends nothing.
+        let list = AllowList::new(&patterns).ok();
+        self.ends = list.map(|list| (list, patterns));
+    }
+
+    /// Which commands end a transmission.
+    pub(super) fn ends(&self) -> Option<&AllowList> {
+        self.ends.as_ref().map(|(list, _)| list)
     }
 
     pub(super) const fn profile(&self) -> Option<&Arc<Profile>> {
@@ -170,9 +198,9 @@ pub(crate) struct Instrument {
     pub(crate) profile: Option<Arc<Profile>>,
     /// Whether commands go anywhere.
     pub(crate) sends: bool,
-    /// Talking can turn its transmitter on.
-    pub(crate) keys: bool,
     pub(crate) transmitting: bool,
+    /// Whether it can be keyed by talking.
+    pub(crate) keys: bool,
 }
 
 impl Instrument {
@@ -183,8 +211,8 @@ impl Instrument {
             text: String::new(),
             profile: None,
             sends: false,
-            keys: false,
             transmitting: false,
+            keys: false,
         }
     }
 
@@ -207,8 +235,8 @@ impl Instrument {
         self.state == other.state
             && self.text == other.text
             && self.sends == other.sends
-            && self.keys == other.keys
             && self.transmitting == other.transmitting
+            && self.keys == other.keys
             && self.has_profile_of(other)
     }
 
@@ -257,16 +285,24 @@ mod tests {
     }
 
     #[test]
-    fn an_instrument_says_whether_talking_keys_it() {
+    fn a_sink_tells_whether_it_can_be_keyed_and_what_ends_a_transmission() {
         let mut news = PadNews::default();
-        news.hear(&state("open", ""));
-        assert!(!news.keys());
-        let mut keys = state("open", "");
-        keys.set("keys", true);
-        assert_eq!(news.hear(&keys), Heard::Changed);
+        assert!(!news.is_introduced() && !news.keys());
+        let mut told = state("open", "");
+        told.set("keys", true);
+        told.set("ends", gst::Array::new(["RX;", "("]));
+        assert_eq!(news.hear(&told), Heard::Changed);
+        assert!(news.is_introduced() && news.keys());
+        assert!(news.ends().is_none(), "what cannot be read ends nothing");
+        told.set("ends", gst::Array::new(["RX;"]));
+        assert_eq!(news.hear(&told), Heard::Nothing);
+        let ends = news.ends().expect("a list");
+        assert!(ends.allows(b"RX;") && !ends.allows(b"TX;RX;"));
         let mut instrument = Instrument::new("kx3".into());
+        assert!(instrument.is_like(&instrument.clone()) && !instrument.keys);
+        let without = instrument.clone();
         instrument.add(&news);
-        assert!(instrument.keys);
+        assert!(instrument.keys && !instrument.is_like(&without));
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! Commands on their way from the peers to the pads, and the order to make instruments
 //! safe, which overtakes them.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use gst::prelude::*;
 
 use super::instrument::Profile;
-use super::{Allow, Data, PadNews, PadSettings};
+use super::waiting::{self, Entry, Leaving, Waiting};
+use super::{Allow, Data, Dropped, News, PadNews, PadSettings};
+use crate::arbitration::allow::AllowList;
 use crate::media::input::data_caps;
 use crate::peer::chunks::Payload;
 
 /// Bytes and messages that may wait in one `data_src_%u` pad, 0.4 s of 10,000 commands/s:
-/// what comes then is refused, because old commands must not reach an instrument late.
+/// what comes then is refused. How long they may wait is the matter of [`waiting`].
 const MAX_WAITING_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_WAITING: u64 = 4096;
+/// So many more may wait of those that end a transmission.
+const MAX_ENDS: u64 = 256;
 
 /// A `data_src_%u` pad.
 #[derive(Debug, Clone)]
@@ -24,10 +28,8 @@ pub(super) struct Source {
     pub(super) settings: PadSettings,
     pub(super) allow: Allow,
     pub(super) appsrc: gst_app::AppSrc,
-    /// Commands up to this number were given before the instruments were made safe.
-    void: Arc<AtomicU64>,
-    /// The number of the last command.
-    last: Arc<AtomicU64>,
+    /// What has not left yet. A leaf, too.
+    waiting: Arc<Mutex<Waiting>>,
     pub(super) news: PadNews,
 }
 
@@ -38,16 +40,25 @@ pub(crate) enum Undeliverable {
     NoPad(String),
     #[error("the pipeline at the bench is not playing")]
     NotPlaying,
+    #[error("the instrument has not told yet which commands it allows: send it again")]
+    Unknown,
     #[error("the bench does not allow this command")]
     Forbidden,
     #[error("no command is allowed: {0}")]
     BadList(String),
     #[error("the instrument does not keep up: {0} commands wait")]
     Full(u64),
+    #[error(
+        "the instrument does not keep up: a command has waited for {} ms",
+        waiting::PATIENCE.as_millis()
+    )]
+    Slow,
+    #[error("the instrument was made safe meanwhile: send it again")]
+    Void,
     #[error("the pipeline at the bench has ended")]
     Ended,
-    #[error("talking cannot turn this instrument’s transmitter on")]
-    NoKey,
+    #[error("“{0}” cannot be keyed by talking: it has no talk-start and no talk-line")]
+    NotKeyed(String),
 }
 
 impl Source {
@@ -55,36 +66,29 @@ impl Source {
         // What is too much is refused before it gets there.
         appsrc.set_max_bytes(0);
         appsrc.set_max_buffers(0);
-        let void = Arc::new(AtomicU64::new(0));
-        let until = void.clone();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let number = info.buffer().map(|buffer| buffer.offset());
-            match number.is_some_and(|number| number <= until.load(Ordering::Acquire)) {
-                true => gst::PadProbeReturn::Drop,
-                false => gst::PadProbeReturn::Ok,
-            }
-        });
         Self {
             name: pad.name().to_string(),
             pad: pad.clone(),
             settings,
             allow: Allow::Unset,
             appsrc: appsrc.clone(),
-            void,
-            last: Arc::new(AtomicU64::new(0)),
+            waiting: Arc::default(),
             news: PadNews::default(),
         }
     }
 
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Commands are numbered anew.
     pub(super) fn start(&self) {
-        self.void.store(0, Ordering::Release);
-        self.last.store(0, Ordering::Release);
+        *self.waiting() = Waiting::default();
     }
 
     /// Has the instrument made safe, ahead of what waits.
     fn make_safe(&self, reason: &str, after: u64) {
-        self.void.fetch_max(after, Ordering::AcqRel);
+        self.waiting().make_void(after);
         let event = gst::event::CustomDownstreamOob::new(
             gst::Structure::builder("instrument-safe")
                 .field("reason", reason)
@@ -95,8 +99,14 @@ impl Source {
         let _ = self.pad.push_event(event);
     }
 
-    /// Whether this command may and can go out here. `profile` is that of the label.
-    fn check(&self, command: &[u8], profile: Option<&Profile>) -> Result<(), Undeliverable> {
+    /// Whether this command may and can go out here. `profile` is that of the label; `ends`:
+    /// it ends a transmission.
+    fn check(
+        &self,
+        command: &[u8],
+        profile: Option<&Profile>,
+        ends: bool,
+    ) -> Result<(), Undeliverable> {
         let list = match (&self.allow, profile.and_then(|p| p.allow.as_ref())) {
             (Allow::List(list), _) | (Allow::Unset, Some(Ok(list))) => Some(list),
             (Allow::Broken(error), _) | (Allow::Unset, Some(Err(error))) => {
@@ -109,10 +119,16 @@ impl Source {
         }
         let waiting = self.appsrc.current_level_buffers();
         let bytes = self.appsrc.current_level_bytes() + command.len() as u64;
+        if ends && waiting < MAX_WAITING + MAX_ENDS {
+            return Ok(());
+        }
         if waiting >= MAX_WAITING || bytes > MAX_WAITING_BYTES {
             return Err(Undeliverable::Full(waiting));
         }
-        Ok(())
+        match self.waiting().is_slow(Instant::now()) {
+            true => Err(Undeliverable::Slow),
+            false => Ok(()),
+        }
     }
 }
 
@@ -132,35 +148,134 @@ impl Data {
         Ok(sources)
     }
 
-    /// Whether a command may and can go out, on all pads of its label.
-    pub(crate) fn check(&self, label: &str, command: &[u8]) -> Result<(), Undeliverable> {
-        let profile = self.profile(label);
-        self.sources(label)?
-            .iter()
-            .try_for_each(|source| source.check(command, profile.as_deref()))
+    /// Has those tell of themselves to whom a command would go, if they have not yet: what
+    /// they allow has to be known before.
+    pub(super) fn meet(&self, label: &str) -> Result<(), Undeliverable> {
+        let is_known = |source: &Source| {
+            let known = self.with_news(&source.name, |news, _| news.is_introduced());
+            known.unwrap_or(false)
+        };
+        for source in self.sources(label)? {
+            if is_known(&source) {
+                continue;
+            }
+            let request = gst::Structure::new_empty("instrument-introduction");
+            let mut query = gst::query::Custom::new(request);
+            // Who answers has pushed its events before that.
+            if source.pad.peer_query(&mut query) && !is_known(&source) {
+                return Err(Undeliverable::Unknown);
+            }
+        }
+        Ok(())
     }
 
-    /// Sends a command that was checked out of the pads of its label, with its number.
+    /// Whether a command may and can go out, on all pads of its label.
+    pub(crate) fn check(&self, label: &str, command: &[u8]) -> Result<(), Undeliverable> {
+        self.meet(label)?;
+        let profile = self.profile(label);
+        let ends = self.ends_transmission(label, command);
+        self.sources(label)?
+            .iter()
+            .try_for_each(|source| source.check(command, profile.as_deref(), ends))
+    }
+
+    /// Whether an instrument of this label takes the command for the end of a transmission.
+    fn ends_transmission(&self, label: &str, command: &[u8]) -> bool {
+        let ends: Vec<AllowList> = {
+            let ports = self.locked();
+            let sources = ports.sources.iter();
+            sources
+                .filter(|source| &*source.settings.label == label)
+                .filter_map(|source| source.news.ends().cloned())
+                .collect()
+        };
+        ends.iter().any(|ends| ends.allows(command))
+    }
+
+    /// Sends a command that was checked out of the pads of its label, with its number. It is
+    /// `peer` that gave it, and it arrived at that time.
     pub(crate) fn deliver(
         &self,
+        peer: u32,
         label: &str,
         payload: &Payload,
         number: u64,
+        at: Instant,
     ) -> Result<(), Undeliverable> {
-        for Source { appsrc, last, .. } in self.sources(label)? {
-            last.fetch_max(number, Ordering::AcqRel);
+        let ends = self.ends_transmission(label, payload.as_bytes());
+        for source in self.sources(label)? {
+            let appsrc = &source.appsrc;
             if appsrc.caps().is_none() {
-                appsrc.set_caps(Some(&caps_for(&appsrc)));
+                appsrc.set_caps(Some(&caps_for(appsrc)));
             }
             let mut buffer = gst::Buffer::from_slice(payload.as_bytes().to_vec());
             if let Some(buffer) = buffer.get_mut() {
                 buffer.set_offset(number);
             }
-            appsrc
-                .push_buffer(buffer)
-                .map_err(|_| Undeliverable::Ended)?;
+            let is_valid = source.waiting().add(Entry {
+                number,
+                peer,
+                since: at,
+                payload: payload.clone(),
+                ends,
+            });
+            if !is_valid {
+                return Err(Undeliverable::Void);
+            }
+            if appsrc.push_buffer(buffer).is_err() {
+                source.waiting().forget(number);
+                return Err(Undeliverable::Ended);
+            }
         }
         Ok(())
+    }
+
+    /// Lets those commands leave by a pad that are neither void nor late.
+    pub(super) fn watch(self: &Arc<Self>, source: &Source) {
+        let data = Arc::downgrade(self);
+        let waiting = source.waiting.clone();
+        source
+            .pad
+            .add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+                let Some(number) = info.buffer().map(|buffer| buffer.offset()) else {
+                    return gst::PadProbeReturn::Ok;
+                };
+                let Leaving { passes, dropped } = waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .leave(number, Instant::now());
+                if let Some(data) = data.upgrade().filter(|_| !dropped.is_empty()) {
+                    data.tell_dropped(&pad.name(), dropped);
+                }
+                match passes {
+                    true => gst::PadProbeReturn::Ok,
+                    false => gst::PadProbeReturn::Drop,
+                }
+            });
+    }
+
+    /// Tells those who gave them that commands were dropped: each peer of its first one, and
+    /// of how many others there are.
+    fn tell_dropped(&self, pad: &str, dropped: Vec<(Entry, waiting::Late)>) {
+        let Some(label) = self.with_news(pad, |_, label| label.clone()) else {
+            return;
+        };
+        let mut told: Vec<Dropped> = Vec::new();
+        for (entry, late) in dropped {
+            match told.iter_mut().find(|told| told.peer == entry.peer) {
+                Some(told) => told.others += 1,
+                None => told.push(Dropped {
+                    peer: entry.peer,
+                    label: label.clone(),
+                    command: entry.payload,
+                    reason: late.to_string(),
+                    others: 0,
+                }),
+            }
+        }
+        for dropped in told {
+            self.tell(News::Dropped(dropped));
+        }
     }
 
     /// Has every instrument made safe, ahead of what waits. Commands up to number `after`
@@ -182,8 +297,9 @@ impl Data {
             .find(|s| s.name == pad)
             .cloned();
         if let Some(source) = source {
-            let last = source.last.load(Ordering::Acquire);
-            if last > source.void.load(Ordering::Acquire) {
+            // In one step: a command that is on its way comes before the end or not at all.
+            let last = source.waiting().close();
+            if let Some(last) = last {
                 source.make_safe("its pad was released", last);
             }
         }

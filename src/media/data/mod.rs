@@ -20,11 +20,13 @@ use gst::prelude::*;
 use crate::arbitration::allow::{AllowList, BadPattern};
 use crate::peer::batch::Message;
 use crate::peer::channels::ChannelOptions;
+use crate::peer::chunks::Payload;
 
 pub(crate) mod instrument;
 pub(crate) mod inward;
-mod key;
 pub(crate) mod outward;
+mod talk;
+mod waiting;
 
 use instrument::{Heard, Instrument, PadNews, Profile};
 use inward::Source;
@@ -66,8 +68,22 @@ pub(crate) enum News {
     Instruments,
     /// An instrument was made safe by itself, and why.
     Safe { label: Arc<str>, reason: String },
+    /// Commands that were on their way reach no instrument any more.
+    Dropped(Dropped),
     /// Something that a person should know.
     Trouble(String),
+}
+
+/// Commands of one peer that were dropped.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    pub(crate) peer: u32,
+    pub(crate) label: Arc<str>,
+    /// The first of them.
+    pub(crate) command: Payload,
+    pub(crate) reason: String,
+    /// How many others were dropped.
+    pub(crate) others: u64,
 }
 
 type OnNews = Arc<dyn Fn(News) + Send + Sync>;
@@ -179,6 +195,7 @@ impl Data {
         appsrc: &gst_app::AppSrc,
     ) {
         let source = Source::new(pad, PadSettings::new(label), appsrc);
+        self.watch(&source);
         self.locked().sources.push(source);
         self.listen(pad, gst::PadProbeType::EVENT_UPSTREAM);
     }

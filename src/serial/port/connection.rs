@@ -134,9 +134,10 @@ impl Worker {
             // Nobody knows how much of it was heard.
             self.safety.rearm();
         }
+        self.cut_talk();
         self.connected = false;
         self.guardian = None;
-        let dropped = self.outbox.clear();
+        let dropped = self.outbox.clear(self.is_on_the_line(Instant::now()));
         self.counters.dropped.add(dropped as u64);
         self.give_up_lowering();
         if let Some(source) = &mut self.source {
@@ -149,10 +150,15 @@ impl Worker {
                 self.retry = Some(Retry::new(Instant::now()));
                 self.enter(Phase::Waiting, format!("{} {why}", self.device));
             }
-            Device::Virtual(_) => self.enter(
-                Phase::Unanswered,
-                format!("the program that had opened {} has closed it", self.device),
-            ),
+            Device::Virtual(_) => {
+                if let Some(opened) = &self.opened {
+                    opened.discard_output();
+                }
+                self.enter(
+                    Phase::Unanswered,
+                    format!("the program that had opened {} has closed it", self.device),
+                );
+            }
         }
     }
 

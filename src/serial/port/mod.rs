@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::framing::Framer;
 use super::settings::LineSettings;
 use super::text::Poll;
-use super::transmit::Pacing;
+use super::transmit::{Keying, Pacing};
 
 mod connection;
 mod counters;
@@ -27,6 +27,7 @@ mod opened;
 mod outlet;
 mod pty;
 mod reading;
+mod talking;
 mod ticket;
 mod tty;
 mod worker;
@@ -69,6 +70,8 @@ pub(crate) enum News {
     Transmitting(bool),
     /// For the first time since the port was opened a message was too long.
     Overlong,
+    /// A line does not let itself be raised.
+    NotKeyed(String),
     /// The process cannot be guarded.
     Unguarded(String),
 }
@@ -95,6 +98,7 @@ pub(crate) struct SinkSide {
     /// Ready to be sent.
     pub(crate) safe_string: Option<Vec<u8>>,
     pub(crate) max_transmit: Option<Duration>,
+    pub(crate) keying: Keying,
     pub(crate) news: Sender<News>,
 }
 
@@ -122,6 +126,11 @@ enum Request {
         reason: String,
         after: u64,
         done: Sender<()>,
+    },
+    /// Somebody begins or ends to talk.
+    Talk {
+        on: bool,
+        number: Option<u64>,
     },
     /// Commands are numbered anew.
     NewStream,
@@ -246,6 +255,11 @@ impl Port {
     /// The same, and waits until it is done.
     pub(crate) fn make_safe_and_wait(&self, reason: String) {
         let _ = self.make_safe(reason, 0).recv_timeout(SAFE_LIMIT);
+    }
+
+    /// Keys the transmitter, or does so no more. A beginning is numbered like a command.
+    pub(crate) fn talk(&self, on: bool, number: Option<u64>) {
+        self.ask(Request::Talk { on, number });
     }
 
     /// Commands that come from now on are numbered anew.

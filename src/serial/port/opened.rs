@@ -7,6 +7,7 @@ use super::error::OpenError;
 use super::pty::Pty;
 use super::tty::{self, Tty};
 use crate::serial::settings::LineSettings;
+use crate::serial::transmit::KeyLine;
 
 /// An open port of either kind.
 #[derive(Debug)]
@@ -62,6 +63,14 @@ impl Opened {
     /// Takes back what the device has yet to send.
     pub(super) fn discard_output(&self) {
         let _ = rustix::termios::tcflush(self, rustix::termios::QueueSelector::OFlush);
+    }
+
+    /// Raises or lowers a line that keys a transmitter. A pseudo-terminal has none.
+    pub(super) fn set_line(&self, line: KeyLine, on: bool) -> std::io::Result<()> {
+        match self {
+            Self::Tty(tty) => tty.set_line(line, on),
+            Self::Virtual(_) => Ok(()),
+        }
     }
 
     pub(super) fn lower_lines(&self) {

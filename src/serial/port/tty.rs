@@ -11,6 +11,7 @@ use serial2::{CharSize, SerialPort, StopBits};
 
 use super::error::OpenError;
 use crate::serial::settings::{FlowControl, LineSettings, Parity, Pin};
+use crate::serial::transmit::KeyLine;
 
 /// An open port. The lock ends with it.
 #[derive(Debug)]
@@ -138,6 +139,15 @@ impl Tty {
         self.dtr = lines & libc::TIOCM_DTR != 0;
         self.rts = lines & libc::TIOCM_RTS != 0;
         Ok(())
+    }
+
+    /// Raises or lowers a line that keys a transmitter.
+    pub(super) fn set_line(&self, line: KeyLine, on: bool) -> io::Result<()> {
+        match line {
+            _ if self.is_pseudo => Ok(()),
+            KeyLine::Rts => self.port.set_rts(on),
+            KeyLine::Dtr => self.port.set_dtr(on),
+        }
     }
 
     /// DTR and RTS go down, and with them whatever they key.

@@ -17,7 +17,7 @@ use super::writing::Lowering;
 use super::{Command, News, Phase, Request, SinkSide, SourceSide, State, Ticket};
 use crate::serial::framing::{Arrival, Message};
 use crate::serial::settings::LineSettings;
-use crate::serial::transmit::{Item, Kind, Outbox, Safety};
+use crate::serial::transmit::{Item, Kind, Outbox, Safety, Talk};
 
 /// Enough for what a tty holds at a time.
 const READ_SIZE: usize = 16 * 1024;
@@ -49,6 +49,7 @@ pub(super) struct Worker {
     pub(super) sink: Option<SinkSide>,
     pub(super) outbox: Outbox<Ticket>,
     pub(super) safety: Safety,
+    pub(super) talk: Talk,
     /// Why the safe string that waits is written.
     pub(super) reason: Option<(String, bool)>,
     pub(super) lowering: Option<Lowering>,
@@ -56,7 +57,9 @@ pub(super) struct Worker {
     pub(super) lowered: bool,
     pub(super) guardian: Option<Guardian>,
     /// Commands numbered up to this are not written any more.
-    after: u64,
+    pub(super) after: u64,
+    /// When the line is done with what was written, at its speed.
+    pub(super) sent_at: Option<Instant>,
     /// The device takes no more for now.
     pub(super) blocked: bool,
     pub(super) buffer: Vec<u8>,
@@ -91,11 +94,13 @@ impl Worker {
             sink: None,
             outbox: Outbox::default(),
             safety: Safety::default(),
+            talk: Talk::default(),
             reason: None,
             lowering: None,
             lowered: false,
             guardian: None,
             after: 0,
+            sent_at: None,
             blocked: false,
             buffer: vec![0; READ_SIZE],
             messages: Vec::new(),
@@ -158,6 +163,7 @@ impl Worker {
                 self.after = self.after.max(after);
                 self.make_safe(reason, false, Some(done));
             }
+            Request::Talk { on, number } => self.talk(on, number),
             Request::NewStream => self.after = 0,
             Request::Close => {}
         }
@@ -206,6 +212,7 @@ impl Worker {
         if armed {
             self.safety.rearm();
         }
+        self.talk = Talk::new(side.keying.clone());
         self.after = 0;
         let is_new = self.opened.is_none() && self.retry.is_none();
         self.sink = Some(side);
@@ -264,14 +271,20 @@ impl Worker {
             self.counters.dropped.add(1);
             return;
         }
-        self.outbox.add(Item {
+        let item = Item {
             kind: Kind::Command {
                 transmits: command.transmits,
             },
             bytes: command.bytes,
             pacing: sink.pacing,
             ticket: Some(command.ticket),
-        });
+        };
+        if command.transmits == Some(false) {
+            let dropped = self.outbox.add_end(item, Instant::now());
+            self.counters.dropped.add(dropped as u64);
+        } else {
+            self.outbox.add(item);
+        }
     }
 
     /// Waits for the port, for a request, or for the time of the next task.

@@ -74,6 +74,7 @@ impl Worker {
 
     /// Drops what waits, writes the safe string if the port is armed, and lowers DTR and RTS.
     pub(super) fn make_safe(&mut self, reason: String, own: bool, done: Option<Sender<()>>) {
+        self.cut_talk();
         if !self.connected {
             // The port remains armed: the string is written when it is there again.
             finish(done);
@@ -96,7 +97,8 @@ impl Worker {
             self.reason = Some((reason, own));
             let length = u32::try_from(safe.bytes.len()).unwrap_or(u32::MAX);
             let each = self.settings().character() + safe.pacing.character;
-            time += each.saturating_mul(length);
+            // It may be written twice.
+            time += each.saturating_mul(length.saturating_mul(2));
             // Before it goes what the driver has, and what is left of a short message.
             let unsent = self.opened.as_ref().map_or(0, Opened::unsent);
             let before = u32::try_from(unsent.saturating_add(WORTH_FINISHING)).unwrap_or(u32::MAX);
@@ -106,6 +108,7 @@ impl Worker {
             {
                 // The device is held up: what it has would go first.
                 opened.discard_output();
+                self.outbox.cut_off();
             }
         }
         let dropped = self.outbox.make_safe(safe, Instant::now());
@@ -126,6 +129,7 @@ impl Worker {
     pub(super) fn write(&mut self, now: Instant) {
         while self.connected && !self.blocked {
             self.finish_lowering(now);
+            self.key(now);
             if self.lowering.is_some() && !self.outbox.is_making_safe() {
                 return;
             }
@@ -148,7 +152,7 @@ impl Worker {
     }
 
     /// Before the first byte of a command.
-    fn command_begins(&mut self, changed: &Changed) {
+    pub(super) fn command_begins(&mut self, changed: &Changed) {
         if changed.armed
             && let Some(guardian) = &self.guardian
         {
@@ -197,6 +201,7 @@ impl Worker {
         match rustix::io::write(opened, piece) {
             Ok(count) => {
                 self.counters.bytes_out.add(count as u64);
+                self.note_sent(count, now);
                 let done = self.outbox.wrote(count, now);
                 if let Some(guardian) = &mut self.guardian {
                     guardian.set_within(self.outbox.is_half_written());
@@ -217,6 +222,26 @@ impl Worker {
                 false
             }
         }
+    }
+
+    /// So many bytes are on their way over the line.
+    fn note_sent(&mut self, count: usize, now: Instant) {
+        if self.opened.as_ref().is_some_and(Opened::is_pseudo) {
+            return;
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let begin = self.sent_at.map_or(now, |at| at.max(now));
+        self.sent_at = Some(begin + self.settings().character().saturating_mul(count));
+    }
+
+    /// Whether the line is not done with what was written, as far as can be told when the
+    /// device is gone.
+    pub(super) fn is_on_the_line(&self, now: Instant) -> bool {
+        self.sent_at.is_some_and(|at| now < at + IN_THE_CHIP)
+            || self
+                .opened
+                .as_ref()
+                .is_some_and(|opened| opened.unsent() > 0)
     }
 
     fn written(&mut self, item: Item<super::Ticket>) {
@@ -324,6 +349,9 @@ impl Worker {
         let Some(opened) = &self.opened else {
             return;
         };
+        if let Some(line) = self.talk.line() {
+            let _ = opened.set_line(line, false);
+        }
         if let Some(string) = self.safety.release().string {
             let end = Instant::now() + CLOSE_PATIENCE;
             let mut left = &string[..];

@@ -271,6 +271,54 @@ impl Transmit {
     }
 }
 
+/// How the transmitter is keyed while somebody talks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Talk {
+    pub(crate) start: Option<Command>,
+    pub(crate) end: Option<Command>,
+    pub(crate) line: Option<TalkLine>,
+}
+
+/// A modem line that is raised while somebody talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TalkLine {
+    Rts,
+    Dtr,
+}
+
+impl Talk {
+    pub(super) fn read(node: Node<'_>) -> Result<Self, ProfileError> {
+        const LINES: [(&str, TalkLine); 2] = [("rts", TalkLine::Rts), ("dtr", TalkLine::Dtr)];
+        let mut fields = node.fields()?;
+        let talk = Self {
+            start: fields.optional("start", Command::read)?,
+            end: fields.optional("end", Command::read)?,
+            line: fields.optional("line", |node| node.word(&LINES))?,
+        };
+        if talk.start.is_none() && talk.line.is_none() {
+            return Err(fields.error("talking needs a “start”, a “line”, or both"));
+        }
+        if talk.end.is_some() && talk.start.is_none() {
+            return Err(fields.error("“end” has no meaning without “start”"));
+        }
+        fields.finish("talking")?;
+        Ok(talk)
+    }
+
+    /// What of the line's settings keeps its line from being low while nobody talks.
+    pub(super) fn conflict(&self, line: &Line) -> Option<&'static str> {
+        match self.line? {
+            TalkLine::Rts if line.rts == Some(Level::On) => Some("“rts” on"),
+            TalkLine::Rts if line.flow_control == Some(FlowControl::Hardware) => {
+                Some("“flow-control” hardware")
+            }
+            TalkLine::Rts if line.rs485 == Some(true) => Some("“rs485”"),
+            TalkLine::Dtr if line.dtr == Some(Level::On) => Some("“dtr” on"),
+            _ => None,
+        }
+    }
+}
+
 /// A pattern that is not of nothing: that would be in every command.
 fn something(node: &Node<'_>) -> Result<Pattern, ProfileError> {
     let pattern = Pattern::read(node)?;

@@ -35,7 +35,7 @@ pub(crate) use error::ProfileError;
     reason = "the tests of the bundled profiles need fewer"
 )]
 pub(crate) use line::{
-    Check, FlowControl, Framing, Level, Line, Mode, Parity, Poll, Sending, Transmit,
+    Check, FlowControl, Framing, Level, Line, Mode, Parity, Poll, Sending, Talk, TalkLine, Transmit,
 };
 pub(crate) use pattern::Pattern;
 #[allow(unused_imports, reason = "for the tests of the bundled profiles")]
@@ -76,6 +76,7 @@ pub(crate) struct Profile {
     /// What pages may send; `None`: anything, empty: nothing.
     pub(crate) allow: Option<Vec<Pattern>>,
     pub(crate) transmit: Option<Transmit>,
+    pub(crate) talk: Option<Talk>,
     pub(crate) quantities: Vec<Quantity>,
     pub(crate) panel: Vec<Widget>,
     /// Its text, for the page.
@@ -139,6 +140,7 @@ impl Profile {
             safe_string: fields.optional("safe-string", Command::read)?,
             allow: list(&mut fields, "allow", MAX_ALLOW, |node| Pattern::read(&node))?,
             transmit: fields.optional("transmit", Transmit::read)?,
+            talk: fields.optional("talk", Talk::read)?,
             quantities: list(&mut fields, "quantities", MAX_QUANTITIES, Quantity::read)?
                 .unwrap_or_default(),
             panel: Vec::new(),
@@ -168,11 +170,35 @@ impl Profile {
             }
             _ => {}
         }
+        self.check_talk(&fields)?;
         let widget = |node| Widget::read(node, Context(&self));
         let panel = list(&mut fields, "panel", MAX_WIDGETS, widget)?;
         self.panel = panel.unwrap_or_default();
         fields.finish("a profile")?;
         Ok(self)
+    }
+
+    /// Whether who talks can be taken off the air.
+    fn check_talk(&self, fields: &Fields<'_>) -> Result<(), ProfileError> {
+        let Some(talk) = &self.talk else {
+            return Ok(());
+        };
+        if talk.start.is_some() && self.safe_string.is_none() {
+            let problem = "an instrument that is keyed by talking needs a “safe-string”";
+            return Err(fields.error(problem));
+        }
+        if let (Some(end), Some(transmit)) = (&talk.end, &self.transmit)
+            && transmit.start.occurs_in(end.as_bytes())
+        {
+            return Err(fields.error("the “end” of “talk” must not begin a transmission"));
+        }
+        match talk.conflict(&self.serial) {
+            Some(what) => Err(fields.error(format!(
+                "the “line” of “talk” has to be low while nobody talks, which it is not with \
+                 {what} in “serial”"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Whether pages may send this.

@@ -2,6 +2,7 @@
 //!
 //! Locks: all are leaves, held to copy what is in them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -37,15 +38,38 @@ struct Waiting {
 /// What there is between start and stop.
 struct Running {
     port: Arc<Port>,
-    device: String,
     packing: Packing,
     max_message: usize,
     transmission: Transmission,
     profile: Option<ProfileText>,
-    state: Arc<Mutex<Option<State>>>,
+    known: Arc<Known>,
     /// Buffers that were too long.
     refused: Mutex<u64>,
+    /// The stream is at its end: nobody could stop what begins now.
+    ended: AtomicBool,
+    /// Somebody was told that the instrument cannot be keyed.
+    told_unkeyed: AtomicBool,
     _herald: Herald,
+}
+
+/// What those upstream are told of the instrument.
+struct Known {
+    device: String,
+    /// Patterns of commands that end a transmission.
+    ends: Vec<String>,
+    /// Whether it can be keyed by talking.
+    keys: bool,
+    state: Mutex<Option<State>>,
+}
+
+impl Known {
+    /// The structure of the event `instrument-state`, as it goes upstream.
+    fn structure(&self, state: &State) -> gst::Structure {
+        let mut structure = herald::state_structure(&self.device, state);
+        structure.set("ends", gst::Array::new(&self.ends));
+        structure.set("keys", self.keys);
+        structure
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -116,8 +140,9 @@ impl ElementImpl for SerialSink {
                 "Sink/Hardware",
                 "Commands for an instrument on a serial port, one in each buffer. Makes the \
                  instrument safe when the pipeline ends or fails, when the process is killed, \
-                 and when the event instrument-safe says so. Buffers that come while the port \
-                 is not there are dropped. Element messages: serial-state (device, state open \
+                 and when the event instrument-safe says so. The event instrument-talk (on) \
+                 keys a transmitter. Buffers that come while the port is not there are \
+                 dropped. Element messages: serial-state (device, state open \
                  or waiting, text), serial-safe (device, reason)",
                 "The Periscope authors",
             )
@@ -150,6 +175,11 @@ impl ElementImpl for SerialSink {
                 self.post_error_message(error.to_message());
                 gst::StateChangeError
             })?;
+        }
+        if transition == gst::StateChange::PlayingToPaused
+            && let Some(running) = self.running()
+        {
+            running.port.talk(false, None);
         }
         let success = self.parent_change_state(transition);
         match transition {
@@ -206,28 +236,36 @@ impl BaseSinkImpl for SerialSink {
         let running = self.running();
         match (event.view(), &running) {
             (gst::EventView::Eos(_), Some(running)) => {
+                running.ended.store(true, Ordering::Release);
                 running
                     .port
                     .make_safe_and_wait("the stream has ended".to_owned());
             }
             (gst::EventView::StreamStart(_), Some(running)) => {
+                running.ended.store(false, Ordering::Release);
                 running.port.new_stream();
                 self.introduce();
             }
             (gst::EventView::CustomDownstreamOob(custom), Some(running)) => {
-                if let Some(structure) = custom.structure()
-                    && structure.name() == "instrument-safe"
-                {
-                    let reason = structure.get::<String>("reason").unwrap_or_default();
-                    let after = structure.get::<u64>("after").unwrap_or_default();
-                    gst::info!(CAT, imp = self, "to be made safe: {reason}");
-                    // Done at once; nobody need wait here.
-                    drop(running.port.make_safe(reason, after));
+                if let Some(structure) = custom.structure() {
+                    self.hear(running, structure);
                 }
             }
             _ => {}
         }
         self.parent_event(event)
+    }
+
+    fn query(&self, query: &mut gst::QueryRef) -> bool {
+        if let gst::QueryView::Custom(custom) = query.view()
+            && custom
+                .structure()
+                .is_some_and(|structure| structure.name() == "instrument-introduction")
+        {
+            self.introduce();
+            return true;
+        }
+        BaseSinkImplExt::parent_query(self, query)
     }
 
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
@@ -250,16 +288,54 @@ impl SerialSink {
         locked(&self.running).clone()
     }
 
+    /// An order from upstream, ahead of the commands.
+    fn hear(&self, running: &Running, structure: &gst::StructureRef) {
+        match structure.name().as_str() {
+            "instrument-safe" => {
+                let reason = structure.get::<String>("reason").unwrap_or_default();
+                let after = structure.get::<u64>("after").unwrap_or_default();
+                gst::info!(CAT, imp = self, "to be made safe: {reason}");
+                // Done at once; nobody need wait here.
+                drop(running.port.make_safe(reason, after));
+            }
+            "instrument-talk" if !running.known.keys => {
+                if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
+                    gst::element_imp_warning!(
+                        self,
+                        gst::ResourceError::Settings,
+                        ("The instrument cannot be keyed by talking: set talk-start or talk-line")
+                    );
+                }
+            }
+            "instrument-talk" => {
+                let on = structure.get::<bool>("on").unwrap_or(false);
+                let number = structure.get::<u64>("number").ok();
+                // As commands, which wait or are no more.
+                let plays = self.obj().current_state() == gst::State::Playing
+                    && !running.ended.load(Ordering::Acquire);
+                if plays || !on {
+                    running.port.talk(on, number.filter(|number| *number > 0));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn open(&self) -> Result<(), SetupError> {
         let sending = Sending::new(&self.given)?;
         let (device, port) = device(&self.given)?;
-        let state = Arc::<Mutex<Option<State>>>::default();
+        let known = Arc::new(Known {
+            device: device.clone(),
+            ends: sending.transmission.ends(),
+            keys: sending.keying.is_possible(),
+            state: Mutex::default(),
+        });
         let (herald, news) = {
             let element = self.obj().downgrade();
-            let (device, state) = (device.clone(), state.clone());
+            let known = known.clone();
             Herald::start(move |news| {
                 if let Some(element) = element.upgrade() {
-                    tell(&element, &device, &state, &news);
+                    tell(&element, &known, &news);
                 }
             })?
         };
@@ -268,6 +344,7 @@ impl SerialSink {
             pacing: sending.pacing,
             safe_string: sending.safe_string,
             max_transmit: sending.max_transmit,
+            keying: sending.keying,
             news,
         })?;
         gst::debug!(CAT, imp = self, "{device}: {opened:?}");
@@ -275,15 +352,18 @@ impl SerialSink {
             port.detach_sink();
             return Err(SetupError::NotThere(opened.text));
         }
+        // The herald may have been faster.
+        locked(&known.state).get_or_insert(opened);
         *locked(&self.running) = Some(Arc::new(Running {
             port,
-            device,
             packing: sending.packing,
             max_message: sending.max_message,
             transmission: sending.transmission,
             profile: sending.profile,
-            state,
+            known,
             refused: Mutex::default(),
+            ended: AtomicBool::new(false),
+            told_unkeyed: AtomicBool::new(false),
             _herald: herald,
         }));
         Ok(())
@@ -308,9 +388,9 @@ impl SerialSink {
             let structure = herald::profile_structure(name, json);
             pad.push_event(gst::event::CustomUpstream::new(structure));
         }
-        let state = locked(&running.state).clone();
+        let state = locked(&running.known.state).clone();
         if let Some(state) = state {
-            let structure = herald::state_structure(&running.device, &state);
+            let structure = running.known.structure(&state);
             pad.push_event(gst::event::CustomUpstream::new(structure));
         }
     }
@@ -322,7 +402,7 @@ impl SerialSink {
         };
         let counters = running.port.counters();
         let refused = *locked(&running.refused);
-        let state = locked(&running.state).clone();
+        let state = locked(&running.known.state).clone();
         builder
             .field("bytes", counters.bytes_out.get())
             .field("messages", counters.commands.get())
@@ -338,11 +418,11 @@ impl SerialSink {
 }
 
 /// Tells the bus, and those upstream, what has happened.
-fn tell(element: &super::SerialSink, device: &str, known: &Mutex<Option<State>>, news: &News) {
+fn tell(element: &super::SerialSink, known: &Known, news: &News) {
     let (before, structure) = match news {
         News::State(state) => (
-            locked(known).replace(state.clone()),
-            Some(herald::state_structure(device, state)),
+            locked(&known.state).replace(state.clone()),
+            Some(known.structure(state)),
         ),
         News::Safe { reason, own: true } => (
             None,
@@ -362,10 +442,10 @@ fn tell(element: &super::SerialSink, device: &str, known: &Mutex<Option<State>>,
         ),
         // The source tells.
         News::Overlong => return,
-        News::Safe { .. } | News::Unguarded(_) => (None, None),
+        News::Safe { .. } | News::NotKeyed(_) | News::Unguarded(_) => (None, None),
     };
     if let (Some(structure), Some(pad)) = (structure, element.static_pad("sink")) {
         pad.push_event(gst::event::CustomUpstream::new(structure));
     }
-    herald::post(element.upcast_ref(), device, news, before.as_ref());
+    herald::post(element.upcast_ref(), &known.device, news, before.as_ref());
 }

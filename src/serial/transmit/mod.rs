@@ -5,6 +5,7 @@
 
 mod outbox;
 mod safety;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -12,3 +13,4 @@ pub(crate) use outbox::{Item, Kind, Outbox, Pacing, Step, WORTH_FINISHING};
 #[cfg(test)]
 use safety::Release;
 pub(crate) use safety::{Changed, Safety, Transmission};
+pub(crate) use talk::{KeyLine, Keying, Talk};

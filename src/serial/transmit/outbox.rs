@@ -1,8 +1,9 @@
 //! The queue of what is to be written.
 //!
-//! Several write to one port: the safe string before all, then what sets the instrument up,
-//! then commands, then questions that are asked again and again. None cuts into another,
-//! but for the safe string, which does not wait for the end of a long message.
+//! Several write to one port: the safe string before all, then what ends a transmission, then
+//! what sets the instrument up, then commands, then questions that are asked again and again.
+//! None cuts into another, but for the safe string, which does not wait for the end of a long
+//! message.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -64,23 +65,28 @@ pub(crate) enum Step<'a> {
 #[derive(Debug)]
 pub(crate) struct Outbox<T> {
     safe: VecDeque<Item<T>>,
+    ends: VecDeque<Item<T>>,
     init: VecDeque<Item<T>>,
     commands: VecDeque<Item<T>>,
     polls: VecDeque<Item<T>>,
     /// What is being written, and how much of it is.
     current: Option<(Item<T>, usize)>,
     not_before: Option<Instant>,
+    /// The port was lost within a message: the next one may only end that.
+    was_cut: bool,
 }
 
 impl<T> Default for Outbox<T> {
     fn default() -> Self {
         Self {
             safe: VecDeque::new(),
+            ends: VecDeque::new(),
             init: VecDeque::new(),
             commands: VecDeque::new(),
             polls: VecDeque::new(),
             current: None,
             not_before: None,
+            was_cut: false,
         }
     }
 }
@@ -103,17 +109,46 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// Adds a command that ends a transmission, ahead of other commands; those that would
+    /// begin one are not written after it. Returns how many commands were dropped.
+    pub(crate) fn add_end(&mut self, item: Item<T>, now: Instant) -> usize {
+        let before = self.commands.len();
+        let starts = Kind::Command {
+            transmits: Some(true),
+        };
+        self.commands.retain(|waiting| waiting.kind != starts);
+        let mut dropped = before - self.commands.len();
+        // The next one may have been chosen, and not begun.
+        match self.current.take() {
+            Some((next, 0)) if next.kind == starts => dropped += 1,
+            Some((next, 0)) if matches!(next.kind, Kind::Command { .. }) => {
+                self.commands.push_front(next);
+            }
+            other => self.current = other,
+        }
+        self.do_not_wait_long(now);
+        if !item.bytes.is_empty() {
+            self.ends.push_back(item);
+        }
+        dropped
+    }
+
+    /// A long pause after the last message is no longer waited for.
+    fn do_not_wait_long(&mut self, now: Instant) {
+        let at_last = now + WORTH_WAITING;
+        self.not_before = self.not_before.map(|at| at.min(at_last));
+    }
+
     /// Nothing that waits is written any more, except the safe string if there is one: at
     /// once, or after what is left of a short message. Returns how many commands were
     /// dropped.
     pub(crate) fn make_safe(&mut self, safe: Option<Item<T>>, now: Instant) -> usize {
-        let mut dropped = self.commands.len();
+        let mut dropped = self.commands.len() + self.ends.len();
         self.commands.clear();
+        self.ends.clear();
         self.polls.clear();
-        // A long pause after the last message is no longer waited for.
-        let at_last = now + WORTH_WAITING;
-        self.not_before = self.not_before.map(|at| at.min(at_last));
-        let mut cut = false;
+        self.do_not_wait_long(now);
+        let mut cut = self.was_cut;
         if let Some((item, written)) = &self.current
             && item.kind != Kind::Safe
         {
@@ -122,17 +157,23 @@ impl<T> Outbox<T> {
                 .pacing
                 .character
                 .saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
-            cut = *written > 0 && (left > WORTH_FINISHING || patience > WORTH_WAITING);
-            if cut || *written == 0 {
+            let cuts = *written > 0 && (left > WORTH_FINISHING || patience > WORTH_WAITING);
+            cut |= cuts;
+            if cuts || *written == 0 {
                 dropped += usize::from(matches!(item.kind, Kind::Command { .. }));
                 self.current = None;
             }
         }
         if let Some(safe) = safe {
             if cut {
-                // The first ends the message that was cut, the second is heard.
+                // The first ends the message that was cut, the second is heard, soon.
+                let pacing = Pacing {
+                    line: safe.pacing.line.min(WORTH_WAITING),
+                    ..safe.pacing
+                };
                 self.safe.push_back(Item {
                     bytes: safe.bytes.clone(),
+                    pacing,
                     ticket: None,
                     ..safe
                 });
@@ -142,15 +183,26 @@ impl<T> Outbox<T> {
         dropped
     }
 
-    /// The port is gone, and with it what was to be written there. Returns how many
-    /// commands were dropped.
-    pub(crate) fn clear(&mut self) -> usize {
+    /// Something was taken back that had been written, maybe the end of a message.
+    pub(crate) fn cut_off(&mut self) {
+        self.was_cut = true;
+    }
+
+    /// The port is gone, and with it what was to be written there. `cut`: the last message
+    /// was not heard to its end, even if it was written. Returns how many commands were
+    /// dropped.
+    pub(crate) fn clear(&mut self, cut: bool) -> usize {
+        let was_cut = cut || self.was_cut || self.is_half_written();
         let current = self.current.take();
         let dropped = self.commands.len()
+            + self.ends.len()
             + usize::from(
                 current.is_some_and(|(item, _)| matches!(item.kind, Kind::Command { .. })),
             );
-        *self = Self::default();
+        *self = Self {
+            was_cut,
+            ..Self::default()
+        };
         dropped
     }
 
@@ -206,6 +258,7 @@ impl<T> Outbox<T> {
         let next = self
             .safe
             .pop_front()
+            .or_else(|| self.ends.pop_front())
             .or_else(|| self.init.pop_front())
             .or_else(|| self.commands.pop_front())
             .or_else(|| self.polls.pop_front());
@@ -234,6 +287,7 @@ impl<T> Outbox<T> {
         if *written < item.bytes.len() {
             return None;
         }
+        self.was_cut = false;
         self.current.take().map(|(item, _)| item)
     }
 }

@@ -13,13 +13,22 @@ use crate::serial::profile::Pattern;
 pub(crate) struct Transmission {
     start: Option<Pattern>,
     end: Option<Pattern>,
+    /// Commands that end a transmission besides.
+    ends: Vec<Vec<u8>>,
 }
 
 impl Transmission {
-    /// `start` begins a transmission wherever it stands in a command, `end` ends it when it
-    /// is the whole command: in doubt the transmitter is on.
-    pub(crate) fn new(start: Option<Pattern>, end: Option<Pattern>) -> Self {
-        Self { start, end }
+    /// `start` begins a transmission wherever it stands in a command; `end`, or one of `ends`,
+    /// ends it when it is the whole command: in doubt the transmitter is on.
+    pub(crate) fn new(start: Option<Pattern>, end: Option<Pattern>, ends: Vec<Vec<u8>>) -> Self {
+        Self { start, end, ends }
+    }
+
+    /// Regular expressions of whole commands that end a transmission.
+    pub(crate) fn ends(&self) -> Vec<String> {
+        let end = self.end.iter().map(|end| end.regex().as_str().to_owned());
+        let literal = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!(r"\x{byte:02x}")).collect();
+        end.chain(self.ends.iter().map(literal)).collect()
     }
 
     /// Whether the command begins a transmission (true) or ends one.
@@ -28,7 +37,9 @@ impl Transmission {
         let ends = |pattern: &Pattern| pattern.matches(command);
         match self.start.as_ref().is_some_and(starts) {
             true => Some(true),
-            false => self.end.as_ref().is_some_and(ends).then_some(false),
+            false => (self.end.as_ref().is_some_and(ends)
+                || self.ends.iter().any(|end| end == command))
+            .then_some(false),
         }
     }
 }
@@ -41,6 +52,8 @@ pub(crate) struct Safety {
     limit: Option<Duration>,
     armed: bool,
     transmitting_since: Option<Instant>,
+    /// A line keys the transmitter: no command ends that.
+    keyed: bool,
 }
 
 /// What a command has changed.
@@ -92,12 +105,26 @@ impl Safety {
                 self.transmitting_since = Some(now);
                 changed.transmitting = Some(true);
             }
-            Some(false) if self.transmitting_since.take().is_some() => {
+            Some(false) if !self.keyed && self.transmitting_since.take().is_some() => {
                 changed.transmitting = Some(false);
             }
             _ => {}
         }
         changed
+    }
+
+    /// A line is about to key the transmitter.
+    pub(crate) fn key(&mut self, now: Instant) -> Changed {
+        let changed = self.command(Some(true), now);
+        self.keyed = true;
+        changed
+    }
+
+    /// It does so no more. Whether a transmission ends by it: not if a command began it, too,
+    /// which `has_end` tells.
+    pub(crate) fn unkey(&mut self, has_end: bool) -> bool {
+        self.keyed = false;
+        !has_end && self.transmitting_since.take().is_some()
     }
 
     /// When a transmission has lasted long enough.
@@ -113,6 +140,7 @@ impl Safety {
     /// Makes the instrument safe.
     pub(crate) fn release(&mut self) -> Release {
         let armed = std::mem::take(&mut self.armed);
+        self.keyed = false;
         Release {
             string: self.string.clone().filter(|_| armed),
             ends_transmission: self.transmitting_since.take().is_some(),

@@ -123,6 +123,61 @@ fn a_long_message_is_cut_and_the_safe_string_is_heard_all_the_same() {
 }
 
 #[test]
+fn what_ends_a_transmission_overtakes_commands_and_none_begins_one_after_it() {
+    let mut outbox = Outbox::default();
+    let now = Instant::now();
+    let of = |transmits, bytes| item(Kind::Command { transmits }, bytes);
+    outbox.add(of(None, b"A;"));
+    assert!(matches!(outbox.next(now), Step::Write { .. }));
+    outbox.wrote(1, now);
+    outbox.add(of(None, b"B;"));
+    outbox.add(of(Some(true), b"TX;"));
+    outbox.add(item(Kind::Init, b"I;"));
+    assert_eq!(outbox.add_end(of(Some(false), b"RX;"), now), 1);
+    outbox.add(of(Some(true), b"TX;"));
+    assert_eq!(write_all(&mut outbox, now, 100), ";RX;I;B;TX;");
+}
+
+#[test]
+fn what_ends_a_transmission_does_not_wait_for_a_long_pause() {
+    let mut outbox = Outbox::default();
+    let now = Instant::now();
+    let pacing = Pacing {
+        character: Duration::ZERO,
+        line: Duration::from_secs(60),
+    };
+    for bytes in [b"A;", b"B;"] {
+        outbox.add(Item {
+            pacing,
+            ..command(bytes)
+        });
+    }
+    assert_eq!(write_all(&mut outbox, now, 100), "A;");
+    let transmits = Some(false);
+    outbox.add_end(item(Kind::Command { transmits }, b"RX;"), now);
+    assert_eq!(write_all(&mut outbox, now + 100 * MS, 100), "RX;B;");
+}
+
+#[test]
+fn the_second_safe_string_does_not_wait_for_a_long_pause() {
+    let mut outbox = Outbox::default();
+    let now = Instant::now();
+    outbox.add(command(&[b'x'; 1000]));
+    assert!(matches!(outbox.next(now), Step::Write { .. }));
+    outbox.wrote(10, now);
+    let safe = Item {
+        pacing: Pacing {
+            character: Duration::ZERO,
+            line: Duration::from_secs(60),
+        },
+        ..item(Kind::Safe, b"RX;")
+    };
+    outbox.make_safe(Some(safe), now);
+    assert_eq!(write_all(&mut outbox, now, 100), "RX;");
+    assert_eq!(write_all(&mut outbox, now + 100 * MS, 100), "RX;");
+}
+
+#[test]
 fn a_message_that_waits_for_its_pauses_is_cut_too() {
     let mut outbox = Outbox::default();
     let now = Instant::now();
@@ -163,8 +218,26 @@ fn nothing_is_left_when_the_port_is_gone() {
     outbox.wrote(1, now);
     outbox.add(command(b"A;"));
     outbox.add(item(Kind::Init, b"I;"));
-    assert_eq!(outbox.clear(), 2);
+    assert_eq!(outbox.clear(false), 2);
     assert_eq!(outbox.next(now), Step::Idle);
+}
+
+#[test]
+fn a_message_that_was_cut_off_with_the_port_does_not_swallow_the_safe_string() {
+    let now = Instant::now();
+    for (written, cut, expected) in [(1, false, "RX;RX;"), (3, true, "RX;RX;"), (3, false, "RX;")] {
+        let mut outbox = Outbox::default();
+        outbox.add(command(b"TX;"));
+        assert!(matches!(outbox.next(now), Step::Write { .. }));
+        outbox.wrote(written, now);
+        outbox.clear(cut);
+        make_safe(&mut outbox, now);
+        assert_eq!(write_all(&mut outbox, now, 100), expected);
+        outbox.add(command(b"TX;"));
+        assert_eq!(write_all(&mut outbox, now, 100), "TX;");
+        make_safe(&mut outbox, now);
+        assert_eq!(write_all(&mut outbox, now, 100), "RX;", "once");
+    }
 }
 
 #[test]
@@ -227,12 +300,13 @@ fn a_transmission_is_limited_and_repeating_its_start_gains_no_time() {
 #[test]
 fn in_doubt_the_transmitter_is_on() {
     let pattern = |text| Some(Pattern::new(text).unwrap());
-    let transmission = Transmission::new(pattern("TX;"), pattern("RX;"));
+    let transmission = Transmission::new(pattern("TX;"), pattern("RX;"), vec![b"KY0;".to_vec()]);
     for (bytes, effect) in [
         (&b"TX;"[..], Some(true)),
         (b"RX;", Some(false)),
         (b"FA;TX;", Some(true)),
         (b"TX;RX;", Some(true)),
+        (b"KY0;", Some(false)),
         (b"FA;RX;", None),
         (b"FA;", None),
     ] {
@@ -243,5 +317,27 @@ fn in_doubt_the_transmitter_is_on() {
             bytes.escape_ascii()
         );
     }
+    assert_eq!(transmission.ends(), ["RX;", r"\x4b\x59\x30\x3b"]);
     assert_eq!(Transmission::default().effect(b"TX;"), None);
+}
+
+#[test]
+fn a_line_that_keys_is_limited_and_no_command_ends_it() {
+    let mut safety = safety();
+    let now = Instant::now();
+    let changed = safety.key(now);
+    assert_eq!((changed.armed, changed.transmitting), (true, Some(true)));
+    assert_eq!(safety.command(Some(false), now + MS).transmitting, None);
+    assert_eq!(safety.deadline(), Some(now + 100 * MS));
+    assert!(safety.unkey(false), "nothing else ends it");
+    assert_eq!(safety.deadline(), None);
+
+    safety.key(now);
+    assert!(!safety.unkey(true), "a command will");
+    assert_eq!(safety.deadline(), Some(now + 100 * MS));
+    assert_eq!(safety.command(Some(false), now).transmitting, Some(false));
+
+    safety.key(now);
+    assert!(safety.release().ends_transmission);
+    assert_eq!(safety.deadline(), None);
 }
