@@ -18,6 +18,7 @@
 //! | `mdns` | the bench's name on the LAN |
 //! | `memory` | keeps the process small while viewers come and go |
 //! | `random` | text that nobody can guess |
+//! | `expression` | regular expressions for commands and messages |
 //! | `net` | which addresses of this host a viewer can reach |
 //!
 //! # Locks
@@ -33,7 +34,7 @@
 //! watches who controls and alone makes instruments safe, one tells of that, one reads the
 //! UDP port, one looks after the addresses of this host; the console has one while it reads,
 //! the page server two, mDNS one. A serial port has one thread, each element on it one that
-//! tells the bus, and a port with a safe string a process. All end before the element is
+//! tells the bus, and a port whose instrument can be made safe a process. All end before the element is
 //! READY again.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
@@ -42,6 +43,7 @@
 use std::sync::LazyLock;
 
 mod arbitration;
+mod expression;
 mod ice;
 mod identity;
 mod mdns;
