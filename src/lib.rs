@@ -20,6 +20,7 @@
 //! | `mdns` | the bench's name on the LAN |
 //! | `memory` | keeps the process small while viewers come and go |
 //! | `random` | text that nobody can guess |
+//! | `expression` | regular expressions for commands and messages |
 //! | `net` | which addresses of this host a viewer can reach |
 //!
 //! # Locks
@@ -36,16 +37,19 @@
 //! the viewers say while the pipeline plays and has an `audio_src` pad, one reads the
 //! UDP port, one looks after the addresses of this host; the console has one while it reads,
 //! the page server two, mDNS one. A serial port has one thread, each element on it one that
-//! tells the bus, and a port with a safe string a process. A sound card has one thread that
-//! makes its pipeline and tells the bus. All end before the element is READY again, but that
-//! of a sound card whose driver or server hangs: it is not waited for longer than 5 seconds.
+//! tells the bus, and a port whose instrument can be made safe a process. A sound card has one
+//! thread that makes its pipeline and tells the bus. All end before the element is READY again,
+//! but that of a sound card whose driver or server hangs: it is not waited for longer than 5
+//! seconds.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
-//! requests, the tuning of Opus, intake and playout of sound) knows no socket, thread or GStreamer, and takes time as an argument.
+//! requests, who talks, jitter buffers and mixing, the tuning of Opus, intake and playout of
+//! sound) knows no socket, thread or GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 
 mod arbitration;
+mod expression;
 mod ice;
 mod identity;
 mod intercom;

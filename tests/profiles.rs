@@ -1,6 +1,9 @@
 //! Every bundled profile against the instrument that it is for: `init` and `poll` get
 //! answers, each quantity is found in them, and what the panel sends is understood.
 
+#[allow(dead_code, reason = "not all of it is used here")]
+#[path = "../src/expression.rs"]
+mod expression;
 #[allow(
     dead_code,
     unreachable_pub,

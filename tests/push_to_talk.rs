@@ -163,7 +163,9 @@ fn the_end_of_the_stream_and_ready_take_who_talks_off_the_air() {
     talk(&line, true);
     instrument.hears("TX;");
     line.pipeline.set_state(gst::State::Ready).unwrap();
-    assert_eq!(instrument.hears("SAFE;"), "TX;RX;SAFE;");
+    // On the way there it pauses, which ends the talking unless the safe string is faster.
+    let heard = instrument.hears("SAFE;");
+    assert!(["TX;RX;SAFE;", "TX;SAFE;"].contains(&&*heard), "{heard}");
 }
 
 #[test]

@@ -302,6 +302,56 @@ fn a_process_that_is_killed_leaves_the_instrument_safe() {
     }
 }
 
+/// The process that guards the port of another one, if it has one.
+fn guardian(of: rustix::process::Pid) -> Option<rustix::process::Pid> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", of.as_raw_pid())).unwrap();
+    let children = tasks.flatten().filter_map(|task| {
+        let children = std::fs::read_to_string(task.path().join("children")).ok()?;
+        children
+            .split_whitespace()
+            .find_map(|child| child.parse().ok())
+    });
+    children.filter_map(rustix::process::Pid::from_raw).next()
+}
+
+#[test]
+fn a_process_that_is_stopped_leaves_the_instrument_safe() {
+    use rustix::process::{Signal, kill_process};
+    let mut instrument = Instrument::new();
+    let mut child = launched(&mut instrument);
+    let process = rustix::process::Pid::from_child(&child);
+    kill_process(process, Signal::STOP).unwrap();
+    assert_eq!(instrument.hears("RX;"), "TX;RX;");
+    // It goes on, knows what has happened, and can be used and killed as before.
+    kill_process(process, Signal::CONT).unwrap();
+    assert_eq!(instrument.hears("RX;RX;"), "TX;RX;RX;");
+    child.stdin.as_mut().unwrap().write_all(b"TX;").unwrap();
+    instrument.hears("TX;");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(instrument.heard_until_closed(), "TX;RX;RX;TX;RX;");
+}
+
+#[test]
+fn a_guardian_that_is_killed_is_replaced() {
+    use rustix::process::{Signal, kill_process};
+    let mut instrument = Instrument::new();
+    let mut child = launched(&mut instrument);
+    let process = rustix::process::Pid::from_child(&child);
+    let first = guardian(process).unwrap();
+    // It is to have lived for a while, else it is taken for one that something kills.
+    let clock = gst::SystemClock::obtain();
+    let id = clock.new_single_shot_id(clock.time() + gst::ClockTime::from_seconds(1));
+    let _ = id.wait();
+    kill_process(first, Signal::KILL).unwrap();
+    wait_until("another guardian", || {
+        guardian(process).is_some_and(|other| other != first)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(instrument.heard_until_closed(), "TX;RX;");
+}
+
 #[test]
 fn a_process_that_ends_well_makes_the_instrument_safe_itself() {
     let mut instrument = Instrument::new();

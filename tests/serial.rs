@@ -470,3 +470,21 @@ fn a_name_that_was_left_behind_is_taken_over() {
     (&open_tty(&path)).write_all(b"hello\n").unwrap();
     assert_eq!(line.receives(1), ["hello"]);
 }
+
+#[test]
+fn a_command_that_is_being_written_survives_a_pause() {
+    let mut instrument = Instrument::new();
+    let line = Line::start(&format!(
+        "appsrc name=in ! serialsink name=k device={} character-delay=20000",
+        instrument.path().display()
+    ));
+    line.posts("serial-state", &[("state", "open")]);
+    line.send("A SLOW COMMAND;", 0);
+    line.send("NEXT;", 0);
+    instrument.hears("A S");
+    line.pipeline.set_state(gst::State::Paused).unwrap();
+    line.pipeline.set_state(gst::State::Playing).unwrap();
+    assert_eq!(instrument.hears("NEXT;"), "A SLOW COMMAND;NEXT;");
+    line.send("LAST;", 0);
+    instrument.hears("LAST;");
+}

@@ -2,6 +2,9 @@
 
 // The plugin's own files.
 #[allow(dead_code, unused_imports, unreachable_pub)]
+#[path = "../../src/expression.rs"]
+mod expression;
+#[allow(dead_code, unused_imports, unreachable_pub)]
 mod ice;
 #[allow(dead_code, unused_imports, unreachable_pub)]
 mod peer;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::RegexSet;
+
+use crate::expression;
 
 /// Patterns of commands; one of them has to match a command from its first byte to its
 /// last. Clones share what a search needs besides the patterns.
@@ -11,53 +13,27 @@ pub(crate) struct AllowList(Arc<RegexSet>);
 
 /// A pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the pattern “{pattern}” is not a regular expression: {why}")]
+#[error("the pattern “{pattern}” {why}")]
 pub(crate) struct BadPattern {
     pattern: String,
     why: String,
 }
 
 impl AllowList {
-    /// Digits and letters of a pattern are those of ASCII, as in JavaScript without the
-    /// flag `u`: what instruments speak. A dot is no line end, neither LF nor CR: behind one
-    /// of them another command could follow.
     pub(crate) fn new<T: AsRef<str>>(patterns: &[T]) -> Result<Self, BadPattern> {
-        for pattern in patterns {
-            // Each alone: what is put around it must not make another pattern of it.
-            check(pattern.as_ref(), pattern.as_ref())?;
-            check(pattern.as_ref(), &whole(pattern.as_ref()))?;
+        let bad = |pattern: &str, why| BadPattern {
+            pattern: pattern.to_owned(),
+            why,
+        };
+        for pattern in patterns.iter().map(AsRef::as_ref) {
+            expression::whole(pattern).map_err(|why| bad(pattern, why))?;
         }
-        let set = RegexSetBuilder::new(patterns.iter().map(|pattern| whole(pattern.as_ref())))
-            .unicode(false)
-            .crlf(true)
-            .build()
-            .map_err(|error| bad("all together", &error))?;
+        let set = expression::whole_of_any(patterns).map_err(|why| bad("of all together", why))?;
         Ok(Self(Arc::new(set)))
     }
 
     pub(crate) fn allows(&self, command: &[u8]) -> bool {
         self.0.is_match(command)
-    }
-}
-
-fn whole(pattern: &str) -> String {
-    format!(r"\A(?:{pattern})\z")
-}
-
-fn check(name: &str, pattern: &str) -> Result<(), BadPattern> {
-    match RegexBuilder::new(pattern).unicode(false).crlf(true).build() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(bad(name, &error)),
-    }
-}
-
-fn bad(pattern: &str, error: &regex::Error) -> BadPattern {
-    let text = error.to_string();
-    // The last line says what is wrong; those before it draw where.
-    let why = text.lines().last().unwrap_or_default();
-    BadPattern {
-        pattern: pattern.to_owned(),
-        why: why.trim_start_matches("error: ").to_owned(),
     }
 }
 

@@ -327,7 +327,7 @@ pub(super) fn of_sink() -> Vec<glib::ParamSpec> {
                 "What makes the instrument safe, such as RX; for a transmitter. It is written \
                  before anything that waits, and then RTS and DTR go low: at the event \
                  instrument-safe, at EOS, in READY, after max-transmit, after an error, and by \
-                 a process of its own if this one is killed; but only if a buffer has been \
+                 a process of its own if this one is killed, or stopped for 750 ms; but only if a buffer has been \
                  written since the last time. With \\r \\n \\t \\0 \\e \\\\ and \\xHH (two \
                  backslashes in gst-launch-1.0). Nothing helps against a loss of power, a system that \
                  hangs or a cable that is pulled: set the time-out of the transmitter, too",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::device::Device;
 use super::error::OpenError;
-use super::guardian::Guardian;
+use super::guardian::{Charge, Condition, Guardian};
 use super::opened::Opened;
 use super::worker::Worker;
 use super::{News, Phase, State};
@@ -15,6 +15,9 @@ use crate::serial::transmit::{Item, Kind};
 const SOON: Duration = Duration::from_millis(100);
 /// How seldom is tried to open a device that is there and cannot be opened.
 const LATE: Duration = Duration::from_secs(2);
+
+/// A guardian that lives no longer than this is not replaced.
+const SHORT_LIFE: Duration = Duration::from_millis(500);
 
 /// When the port is tried again.
 #[derive(Debug)]
@@ -165,15 +168,53 @@ impl Worker {
     /// Has a guardian for the port, if there is anything that it could do.
     pub(super) fn start_guardian(&mut self) {
         self.guardian = None;
-        let (Some(opened), Some(safe)) = (&self.opened, self.safety.string()) else {
+        let Some(opened) = &self.opened else {
             return;
         };
-        match Guardian::start(opened.as_fd(), safe) {
-            Ok(guardian) => {
-                guardian.set_armed(self.safety.is_armed());
+        let pacing = self.sink.as_ref().map(|sink| sink.pacing);
+        let pacing = pacing.unwrap_or_default();
+        let charge = Charge {
+            safe: self.safety.string().unwrap_or_default(),
+            character: pacing.character,
+            line: pacing.line,
+            key: self.talk.line(),
+        };
+        if charge.safe.is_empty() && charge.key.is_none() {
+            return;
+        }
+        self.guarded_since = Instant::now();
+        match Guardian::start(opened.as_fd(), &charge) {
+            Ok(mut guardian) => {
+                guardian.set_armed(self.safety.is_armed(), Instant::now());
                 self.guardian = Some(guardian);
             }
             Err(error) => self.tell(&News::Unguarded(error.to_string())),
+        }
+    }
+
+    /// Tells the guardian that we are at work, and sees whether it is.
+    pub(super) fn look_after_guardian(&mut self, now: Instant) {
+        let Some(guardian) = &mut self.guardian else {
+            return;
+        };
+        match guardian.condition() {
+            Condition::Well => guardian.beat(now),
+            Condition::Acted => {
+                // Waits until it has written all.
+                self.guardian = None;
+                // What we have written since may have cut into that.
+                self.safety.rearm();
+                let reason = "this process was stopped for a while".to_owned();
+                self.make_safe(reason, true, None);
+                self.start_guardian();
+            }
+            // Something kills them: that is no use.
+            Condition::Dead if now.saturating_duration_since(self.guarded_since) < SHORT_LIFE => {
+                self.guardian = None;
+                let reason = "it was killed as soon as it had been started".to_owned();
+                self.tell(&News::Unguarded(reason));
+            }
+            Condition::Dead => self.start_guardian(),
         }
     }
 

@@ -151,37 +151,53 @@ pub(crate) struct Port {
     thread: Option<JoinHandle<()>>,
 }
 
-static PORTS: Mutex<Vec<Weak<Port>>> = Mutex::new(Vec::new());
+/// The ports of this process.
+#[derive(Debug)]
+struct Register {
+    ports: Vec<Weak<Port>>,
+    /// How often one was added.
+    changes: u64,
+}
+
+static PORTS: Mutex<Register> = Mutex::new(Register {
+    ports: Vec::new(),
+    changes: 0,
+});
 
 impl Port {
     /// The port of this device: the one that is there, or a new one.
     pub(crate) fn get(device: &Device) -> std::io::Result<Arc<Self>> {
-        // By what they are called now: a device that has been unplugged may have left its
-        // number to another one.
         let canonical = device.canonical();
-        let same = Self::all(&mut PORTS.lock().unwrap_or_else(PoisonError::into_inner))
-            .into_iter()
-            .find(|port| port.device.canonical() == canonical);
-        if let Some(port) = same {
-            return Ok(port);
+        let mut new = None;
+        loop {
+            let (all, changes) = Self::all();
+            // By what they are called now: a device that has been unplugged may have left its
+            // number to another one. Without the lock: a file system may take its time.
+            let is_same = |port: &Arc<Self>| port.device.canonical() == canonical;
+            if let Some(port) = all.into_iter().find(is_same) {
+                return Ok(port);
+            }
+            let port = match new.take() {
+                Some(port) => port,
+                None => Arc::new(Self::new(device.clone())?),
+            };
+            let mut register = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+            if register.changes == changes {
+                register.changes += 1;
+                register.ports.push(Arc::downgrade(&port));
+                return Ok(port);
+            }
+            // Somebody was faster, maybe with the same device.
+            new = Some(port);
         }
-        let new = Arc::new(Self::new(device.clone())?);
-        let mut ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = Self::all(&mut ports);
-        if let Some(port) = all.iter().find(|port| port.device == *device) {
-            // Somebody was faster.
-            let port = port.clone();
-            drop(ports);
-            return Ok(port);
-        }
-        ports.push(Arc::downgrade(&new));
-        drop(ports);
-        Ok(new)
     }
 
-    fn all(ports: &mut Vec<Weak<Self>>) -> Vec<Arc<Self>> {
-        ports.retain(|port| port.strong_count() > 0);
-        ports.iter().filter_map(Weak::upgrade).collect()
+    /// All ports that are in use, and how often others were added until now.
+    fn all() -> (Vec<Arc<Self>>, u64) {
+        let mut register = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        register.ports.retain(|port| port.strong_count() > 0);
+        let all = register.ports.iter().filter_map(Weak::upgrade);
+        (all.collect(), register.changes)
     }
 
     fn new(device: Device) -> std::io::Result<Self> {
@@ -283,6 +299,33 @@ impl Drop for Port {
         self.ask(Request::Close);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_of_a_device_are_one_port_also_for_those_who_come_at_once() {
+        for _ in 0..20 {
+            let directory = tempfile::tempdir().unwrap();
+            let device = directory.path().join("device");
+            std::fs::write(&device, "").unwrap();
+            let names: Vec<_> = (0..8)
+                .map(|number| {
+                    let name = directory.path().join(number.to_string());
+                    std::os::unix::fs::symlink(&device, &name).unwrap();
+                    Device::new(&name.to_string_lossy())
+                })
+                .collect();
+            let ports: Vec<_> = std::thread::scope(|scope| {
+                let get = |name| scope.spawn(move || Port::get(name).unwrap());
+                let threads: Vec<_> = names.iter().map(get).collect();
+                threads.into_iter().map(|t| t.join().unwrap()).collect()
+            });
+            assert!(ports.iter().all(|port| Arc::ptr_eq(port, &ports[0])));
         }
     }
 }

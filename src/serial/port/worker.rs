@@ -1,6 +1,6 @@
 //! The thread of a port.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -56,6 +56,8 @@ pub(super) struct Worker {
     /// DTR and RTS are low, to make the instrument safe.
     pub(super) lowered: bool,
     pub(super) guardian: Option<Guardian>,
+    /// When it was started.
+    pub(super) guarded_since: Instant,
     /// Commands numbered up to this are not written any more.
     pub(super) after: u64,
     /// When the line is done with what was written, at its speed.
@@ -99,6 +101,7 @@ impl Worker {
             lowering: None,
             lowered: false,
             guardian: None,
+            guarded_since: Instant::now(),
             after: 0,
             sent_at: None,
             blocked: false,
@@ -112,6 +115,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         while self.take_requests() {
             let now = Instant::now();
+            self.look_after_guardian(now);
             self.keep_connected(now);
             self.ask_questions(now);
             self.limit_transmission(now);
@@ -298,6 +302,7 @@ impl Worker {
             let wake = self.wake.as_fd();
             let watch = self.opened.as_ref().and_then(Opened::watch);
             let port = self.opened.as_ref().filter(|_| self.connected);
+            let guardian = self.guardian.as_ref().map(AsFd::as_fd);
             let mut fds = [
                 PollFd::new(&wake, PollFlags::IN),
                 // A descriptor that is never readable stands in for one that is not there.
@@ -312,6 +317,13 @@ impl Worker {
                     port.map_or(wake, |port| port.as_fd()),
                     match port {
                         Some(_) => events,
+                        None => PollFlags::empty(),
+                    },
+                ),
+                PollFd::from_borrowed_fd(
+                    guardian.unwrap_or(wake),
+                    match guardian {
+                        Some(_) => PollFlags::IN,
                         None => PollFlags::empty(),
                     },
                 ),
@@ -362,6 +374,7 @@ impl Worker {
             self.retry.as_ref().map(|retry| retry.at),
             look.map(|look| now + look),
             self.next_write(now),
+            self.guardian.as_ref().and_then(Guardian::next_beat),
         ]
         .into_iter()
         .flatten()

@@ -153,10 +153,8 @@ impl Worker {
 
     /// Before the first byte of a command.
     pub(super) fn command_begins(&mut self, changed: &Changed) {
-        if changed.armed
-            && let Some(guardian) = &self.guardian
-        {
-            guardian.set_armed(true);
+        if let Some(guardian) = &mut self.guardian {
+            guardian.set_armed(true, Instant::now());
         }
         if std::mem::take(&mut self.lowered)
             && let Some(opened) = &self.opened
@@ -193,11 +191,17 @@ impl Worker {
     /// False if nothing more can be written now.
     fn write_some(&mut self, now: Instant) -> bool {
         let ahead = self.ahead();
+        let left = self.outbox.left();
         let (Some(opened), Step::Write { bytes, .. }) = (&self.opened, self.outbox.next(now))
         else {
             return false;
         };
         let piece = &bytes[..bytes.len().min(ahead)];
+        let completes = piece.len() == left;
+        if let Some(guardian) = self.guardian.as_mut().filter(|_| !completes) {
+            // Before: it may be the last that we do.
+            guardian.set_within(true);
+        }
         match rustix::io::write(opened, piece) {
             Ok(count) => {
                 self.counters.bytes_out.add(count as u64);
@@ -254,8 +258,8 @@ impl Worker {
             }
             Kind::Safe if !self.outbox.is_making_safe() => {
                 self.counters.safes.add(1);
-                if let Some(guardian) = &self.guardian {
-                    guardian.set_armed(self.safety.is_armed());
+                if let Some(guardian) = &mut self.guardian {
+                    guardian.set_armed(self.safety.is_armed(), Instant::now());
                 }
                 if let Some((reason, own)) = self.reason.take() {
                     self.tell(&News::Safe { reason, own });
@@ -282,6 +286,9 @@ impl Worker {
         }
         if let Some(opened) = &self.opened {
             opened.lower_lines();
+        }
+        if let Some(guardian) = self.guardian.as_mut().filter(|_| is_sent) {
+            guardian.set_armed(self.safety.is_armed(), now);
         }
         self.lowered = true;
         self.give_up_lowering();
@@ -326,6 +333,7 @@ impl Worker {
         while self.connected && self.outbox.is_making_safe() && Instant::now() < end {
             self.blocked = false;
             self.write(Instant::now());
+            self.beat();
             std::thread::sleep(LOOK);
         }
         self.wait_until_sent(end);
@@ -333,11 +341,18 @@ impl Worker {
         self.opened = None;
     }
 
-    fn wait_until_sent(&self, end: Instant) {
+    fn beat(&mut self) {
+        if let Some(guardian) = &mut self.guardian {
+            guardian.beat(Instant::now());
+        }
+    }
+
+    fn wait_until_sent(&mut self, end: Instant) {
+        while self.opened.as_ref().is_some_and(|o| o.unsent() > 0) && Instant::now() < end {
+            self.beat();
+            std::thread::sleep(LOOK);
+        }
         if let Some(opened) = &self.opened {
-            while opened.unsent() > 0 && Instant::now() < end {
-                std::thread::sleep(LOOK);
-            }
             if self.lowered || self.lowering.is_some() {
                 opened.lower_lines();
             }
@@ -346,24 +361,31 @@ impl Worker {
 
     /// After a panic: nothing but what needs no other state.
     pub(super) fn make_safe_in_panic(&mut self) {
+        // Also if it has been asked for, and waits to be written.
+        let is_due = self.safe_is_under_way();
+        let string = self.safety.string().map(<[u8]>::to_vec);
+        let is_due = self.safety.release().string.is_some() || is_due;
+        // The first would only end a message that is half written.
+        let times = 1 + usize::from(self.outbox.is_half_written());
+        let strings = string.filter(|_| is_due).map(|string| string.repeat(times));
+        let end = Instant::now() + CLOSE_PATIENCE;
         let Some(opened) = &self.opened else {
             return;
         };
         if let Some(line) = self.talk.line() {
             let _ = opened.set_line(line, false);
         }
-        if let Some(string) = self.safety.release().string {
-            let end = Instant::now() + CLOSE_PATIENCE;
-            let mut left = &string[..];
-            while !left.is_empty() && Instant::now() < end {
-                match rustix::io::write(opened, left) {
-                    Ok(count) => left = &left[count..],
-                    Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(LOOK),
-                    Err(_) => break,
-                }
+        let mut left = strings.as_deref().unwrap_or_default();
+        while !left.is_empty() && Instant::now() < end {
+            match rustix::io::write(opened, left) {
+                Ok(count) => left = &left[count..],
+                Err(Errno::AGAIN | Errno::INTR) => std::thread::sleep(LOOK),
+                Err(_) => break,
             }
-            self.wait_until_sent(end);
         }
-        opened.lower_lines();
+        self.wait_until_sent(end);
+        if let Some(opened) = &self.opened {
+            opened.lower_lines();
+        }
     }
 }

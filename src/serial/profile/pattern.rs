@@ -7,19 +7,14 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::error::ProfileError;
 use super::reader::Node;
+use crate::expression;
 
 /// Longest pattern, in bytes.
 const MAX_PATTERN: usize = 1024;
-
-/// Memory that one compiled pattern may take, in bytes.
-const MAX_COMPILED: usize = 1 << 20;
-
-/// How deep groups may be nested.
-const MAX_NESTING: u32 = 32;
 
 /// A checked pattern.
 #[derive(Debug, Clone)]
@@ -39,10 +34,10 @@ impl Pattern {
             ));
         }
         Dialect::check(text)?;
-        // On its own first, so that nothing in it closes the group around it.
-        let anywhere = compile(text)?;
-        let all = compile(&format!(r"\A(?:{text})\z"))?;
-        Ok(Self { anywhere, all })
+        Ok(Self {
+            anywhere: expression::anywhere(text)?,
+            all: expression::whole(text)?,
+        })
     }
 
     pub(super) fn read(node: &Node<'_>) -> Result<Self, ProfileError> {
@@ -64,26 +59,6 @@ impl Pattern {
     pub(crate) fn regex(&self) -> &Regex {
         &self.anywhere
     }
-}
-
-fn compile(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text)
-        .unicode(false)
-        // The dot is neither \r nor \n, as in JavaScript.
-        .crlf(true)
-        .size_limit(MAX_COMPILED)
-        .nest_limit(MAX_NESTING)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "is too large a regular expression".to_owned(),
-            // The last line tells what is wrong; those before it draw an arrow.
-            error => {
-                let text = error.to_string();
-                let what = text.lines().last().unwrap_or_default();
-                let what = what.trim_start_matches("error: ");
-                format!("is not a regular expression: {what}")
-            }
-        })
 }
 
 /// What can be repeated by `*` and the like.

@@ -69,6 +69,11 @@ fn a_profile_says_what_stands_in_it() {
     let transmit = kx3.transmit.as_ref().expect("a transmitter");
     assert!(transmit.start.occurs_in(b"FA00014060000;tx;") && transmit.end.matches(b"RX;"));
     assert_eq!(transmit.max_ms, Some(180_000));
+    let talk = kx3.talk.as_ref().expect("keyed by talking");
+    let bytes = |command: &Option<Command>| command.as_ref().map(|c| c.as_bytes().to_vec());
+    assert_eq!(bytes(&talk.start).as_deref(), Some(&b"TX;"[..]));
+    assert_eq!(bytes(&talk.end).as_deref(), Some(&b"RX;"[..]));
+    assert_eq!(talk.line, None);
     assert!(kx3.allows(b"FA00014060000;") && !kx3.allows(b"FA00014060000;TX;"));
     assert!(kx3.json.contains("\"safe-string\""));
 
@@ -337,6 +342,47 @@ fn patterns_are_checked_where_they_stand() {
         "column 13, allow[0]",
         "is not a regular expression: unclosed group",
     );
+}
+
+#[test]
+fn who_talks_is_taken_off_the_air() {
+    let safe = "\"safe-string\": \"RX;\"";
+    for (members, problem) in [
+        ("\"talk\": {}", "needs a “start”, a “line”"),
+        ("\"talk\": {\"start\": \"TX;\"}", "needs a “safe-string”"),
+        (
+            "\"talk\": {\"line\": \"rts\", \"end\": \"RX;\"}",
+            "no meaning without “start”",
+        ),
+        ("\"talk\": {\"line\": \"cts\"}", "“cts” is none of rts, dtr"),
+        (
+            "\"talk\": {\"line\": \"rts\"}, \"serial\": {\"rts\": \"on\"}",
+            "“rts” on",
+        ),
+        (
+            "\"talk\": {\"line\": \"rts\"}, \"serial\": {\"flow-control\": \"hardware\"}",
+            "“flow-control” hardware",
+        ),
+        (
+            "\"talk\": {\"line\": \"dtr\"}, \"serial\": {\"dtr\": \"on\"}",
+            "“dtr” on",
+        ),
+    ] {
+        let complaint = complaint(members);
+        assert!(complaint.contains(problem), "{members}: {complaint}");
+    }
+    let transmit = "\"transmit\": {\"start\": \"TX;\", \"end\": \"RX;\"}";
+    let talk = "\"talk\": {\"start\": \"TX;\", \"end\": \"TX;\"}";
+    let complaint = complaint(&format!("{transmit}, {safe}, {talk}"));
+    assert!(
+        complaint.contains("must not begin a transmission"),
+        "{complaint}"
+    );
+
+    let line = parsed("\"talk\": {\"line\": \"dtr\"}, \"serial\": {\"rts\": \"on\"}");
+    assert_eq!(line.talk.expect("talk").line, Some(TalkLine::Dtr));
+    let start = parsed(&format!("\"talk\": {{\"start\": \"TX;\"}}, {safe}"));
+    assert!(start.talk.expect("talk").end.is_none());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Locks: all are leaves, held to copy what is in them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
@@ -139,7 +139,7 @@ impl ElementImpl for SerialSink {
                 "Serial port sink",
                 "Sink/Hardware",
                 "Commands for an instrument on a serial port, one in each buffer. Makes the \
-                 instrument safe when the pipeline ends or fails, when the process is killed, \
+                 instrument safe when the pipeline ends or fails, when the process is killed or stopped, \
                  and when the event instrument-safe says so. The event instrument-talk (on) \
                  keys a transmitter. Buffers that come while the port is not there are \
                  dropped. Element messages: serial-state (device, state open \
@@ -211,25 +211,16 @@ impl BaseSinkImpl for SerialSink {
             return Ok(gst::FlowSuccess::Ok);
         }
         let (outcome, waiting) = channel();
-        {
-            let mut waiting = locked(&self.waiting);
-            if waiting.flushing {
-                return Err(gst::FlowError::Flushing);
-            }
-            waiting.outcome = Some(outcome.clone());
-        }
+        locked(&self.waiting).outcome = Some(outcome.clone());
         running.port.command(Command {
             bytes: running.packing.pack(&map),
             number: Some(buffer.offset()).filter(|offset| !matches!(offset, 0 | &u64::MAX)),
             transmits: running.transmission.effect(&map),
             ticket: Ticket::new(outcome),
         });
-        let outcome = waiting.recv().unwrap_or(Outcome::Dropped);
+        let result = self.wait_for(&waiting);
         locked(&self.waiting).outcome = None;
-        match outcome {
-            Outcome::Flushed => Err(gst::FlowError::Flushing),
-            Outcome::Written | Outcome::Dropped => Ok(gst::FlowSuccess::Ok),
-        }
+        result
     }
 
     fn event(&self, event: gst::Event) -> bool {
@@ -284,6 +275,23 @@ impl BaseSinkImpl for SerialSink {
 }
 
 impl SerialSink {
+    /// Waits until a command is written or dropped, also over pauses: it is on its way, and is
+    /// not sent a second time.
+    fn wait_for(&self, outcome: &Receiver<Outcome>) -> Result<gst::FlowSuccess, gst::FlowError> {
+        loop {
+            // Whoever began to flush before this could wake nobody.
+            if locked(&self.waiting).flushing {
+                self.obj().wait_preroll()?;
+            }
+            match outcome.recv() {
+                Ok(Outcome::Flushed) => {}
+                Ok(Outcome::Written | Outcome::Dropped) | Err(_) => {
+                    return Ok(gst::FlowSuccess::Ok);
+                }
+            }
+        }
+    }
+
     fn running(&self) -> Option<Arc<Running>> {
         locked(&self.running).clone()
     }

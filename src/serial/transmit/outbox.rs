@@ -228,6 +228,12 @@ impl<T> Outbox<T> {
             .is_some_and(|(_, written)| *written > 0)
     }
 
+    /// How much of the message that is next, or is being written, is left to be written.
+    pub(crate) fn left(&self) -> usize {
+        let current = self.current.as_ref();
+        current.map_or(0, |(item, written)| item.bytes.len() - written)
+    }
+
     /// What to do at this time.
     pub(crate) fn next(&mut self, now: Instant) -> Step<'_> {
         if self.current.is_none() && !self.choose() {
