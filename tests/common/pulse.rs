@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use super::{tty::Line, wait_until};
+use super::{init, tty::Line, wait_until};
 
 /// Rate of all sound, Hz.
 pub const RATE: usize = 48_000;
@@ -41,6 +41,7 @@ impl Pulse {
         ONCE.call_once(|| unsafe {
             std::env::set_var("PULSE_SERVER", address());
         });
+        init();
         let mut pulse = Self {
             process: None,
             _alone: alone,
@@ -190,12 +191,16 @@ pub fn tone(samples: &[f32], hertz: f64) -> (f64, f64) {
 }
 
 /// Whether there is a stretch of so many samples, anywhere, that is this sine and nothing
-/// else: a gap, a click or another pitch would be in the rest.
+/// else: a gap, a click or another pitch would be in the rest. In pieces of 50 ms, as whoever
+/// follows another clock bends the pitch a little.
 pub fn has_tone(samples: &[f32], length: usize, hertz: f64, amplitude: f64) -> bool {
-    let starts = (0..samples.len().saturating_sub(length)).step_by(RATE / 10);
-    starts.into_iter().any(|start| {
-        let (found, rest) = tone(&samples[start..start + length], hertz);
-        (found / amplitude - 1.0).abs() < 0.06 && rest < amplitude * 0.12
+    const PIECE: usize = RATE / 20;
+    let mut good = 0;
+    samples.chunks_exact(PIECE).any(|piece| {
+        let (found, rest) = tone(piece, hertz);
+        let is_good = (found / amplitude - 1.0).abs() < 0.06 && rest < amplitude * 0.12;
+        good = if is_good { good + PIECE } else { 0 };
+        good >= length
     })
 }
 
