@@ -25,7 +25,7 @@ import { launch } from '../tests/browser/harness/browsers.mjs';
 import { benchOptions, isInside, Lan, moveIn } from '../tests/browser/harness/lan.mjs';
 import { FILE_URL, Page } from '../tests/browser/harness/page.mjs';
 import { PLUGIN_DIRECTORY } from '../tests/browser/harness/settings.mjs';
-import { equip, listenIn, sounds } from '../tests/browser/harness/sound.mjs';
+import { equip, listenIn, sounds, talk } from '../tests/browser/harness/sound.mjs';
 import { SoundServer } from '../tests/browser/harness/soundserver.mjs';
 import { ms, summary, table, two, verdict } from './lib/figures.mjs';
 import * as options from './lib/options.mjs';
@@ -96,9 +96,7 @@ async function periscope(browser, { play = 'clicks', fec = true, on = [], proper
   if (!fec) await page.tab.evaluateOnNewDocument(withoutFec);
   await page.tab.goto(FILE_URL);
   await page.enter(code);
-  await page.until('the button to talk', () => document.querySelector('#talk')?.getAttribute('data-state') === 'off');
-  await page.press('#hands-free');
-  await page.until('the bench to hear', () => document.querySelector('#talk')?.getAttribute('data-state') === 'talking');
+  await talk(page);
   await listenIn(page);
   return {
     page,

@@ -13,6 +13,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use gst::prelude::*;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use sound::signal::{Kind, Signal};
 
@@ -53,18 +55,29 @@ fn main() -> anyhow::Result<()> {
     }
 
     let bus = pipeline.bus().context("no bus")?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let end = bus.clone();
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            if signals.forever().next().is_some() {
+                let _ = end.post(gst::message::Application::new(gst::Structure::new_empty(
+                    "end",
+                )));
+            }
+        })?;
     pipeline.set_state(gst::State::Playing)?;
-    // Ends with an error, or when the driver ends the process.
+    // Ends with an error, or as the driver asks for it.
     for message in bus.iter_timed(gst::ClockTime::NONE) {
         match message.view() {
             gst::MessageView::Error(error) => {
                 eprintln!("{}", error.error());
-                break;
+                std::process::exit(1);
             }
             gst::MessageView::Latency(_) => {
                 let _ = pipeline.recalculate_latency();
             }
-            gst::MessageView::Eos(_) => break,
+            gst::MessageView::Application(_) | gst::MessageView::Eos(_) => break,
             _ => {}
         }
     }

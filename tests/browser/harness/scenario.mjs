@@ -39,9 +39,12 @@ export class Scenario {
     return bench;
   };
 
-  /** Opens the page: the file, or that of an address. @param {string} [url] @param {Browser} [browser] */
-  open = async (url, browser = this.browser) => {
-    const page = await Page.open(browser, url);
+  /**
+   * Opens the page: the file, or that of an address.
+   * @param {string} [url] @param {Browser} [browser] @param {(page: Page) => Promise<void>} [prepare] done before it is opened
+   */
+  open = async (url, browser = this.browser, prepare) => {
+    const page = await Page.open(browser, url, prepare);
     this.#pages.push(page);
     return page;
   };

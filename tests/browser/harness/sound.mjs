@@ -295,6 +295,15 @@ export async function equip(page, kind = 'silence', frequency = 440) {
 export const play = (page, kind, frequency = 440) =>
   page.tab.evaluate((next) => /** @type {any} */ (window).play(next), { kind, frequency });
 
+/** Has the page talk, by its own button. @param {Page} page */
+export async function talk(page) {
+  const is = (/** @type {string} */ state) =>
+    page.until(`the button to be ${state}`, (wanted) => document.querySelector('#talk')?.getAttribute('data-state') === wanted, state);
+  await is('off');
+  await page.press('#hands-free');
+  await is('talking');
+}
+
 /** Has the page listen to the bench's sound, once it is there. @param {Page} page */
 export async function listenIn(page) {
   await page.until('sound from the bench', () => {
