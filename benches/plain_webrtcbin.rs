@@ -1,12 +1,14 @@
 //! What Periscope is measured against: webrtcbin in a pipeline made by hand.
 //!
 //! `plain-webrtcbin <pipeline description>`: the description is that of `gst-launch-1.0`.
-//! Its element `clock` gets the time painted into each I420 picture that leaves it (see
-//! [`paint`]), its webrtcbin `rtc` sends to one page: the offer is printed as one line of
-//! base64 of `{"type","sdp"}`, the answer is read in the same form. Ends with its
-//! standard input.
+//! Its webrtcbin `rtc` has one page at the other end: the offer is printed as one line of
+//! base64 of `{"type","sdp"}`, the answer is read in the same form. The element `clock`, if
+//! there is one, gets the time painted into each I420 picture that leaves it (see [`paint`]);
+//! `clicks` and `ear` are microphone and loudspeaker (see [`sound`]). Ends with its standard
+//! input.
 
 mod paint;
+mod sound;
 
 use std::io::BufRead as _;
 use std::sync::mpsc::{Sender, channel};
@@ -17,17 +19,20 @@ use base64::engine::general_purpose::STANDARD;
 use gst::prelude::*;
 use gst_webrtc::{WebRTCICEGatheringState, WebRTCSDPType, WebRTCSessionDescription};
 
+use sound::signal::{Kind, Signal};
+
 fn main() -> anyhow::Result<()> {
     gst::init()?;
     let description: Vec<String> = std::env::args().skip(1).collect();
     let pipeline = gst::parse::launch(&description.join(" "))?
         .downcast::<gst::Pipeline>()
         .map_err(|_| anyhow::anyhow!("the description is not a pipeline"))?;
-    let pad = pipeline
-        .by_name("clock")
-        .and_then(|element| element.static_pad("src"))
-        .context("the pipeline has no element “clock” with a source pad")?;
-    paint::paint_times(&pad);
+    if let Some(clock) = pipeline.by_name("clock") {
+        let pad = clock.static_pad("src").context("“clock” is no source")?;
+        paint::paint_times(&pad);
+    }
+    sound::card::plug_in(&pipeline, Signal::new(Kind::Clicks, 0.0))?;
+    sound::ear::listen(&pipeline, false)?;
     let rtc = pipeline
         .by_name("rtc")
         .context("the pipeline has no element “rtc”")?;

@@ -12,6 +12,7 @@ const { values } = parseArgs({
     browsers: { type: 'string', default: 'chromium,firefox' },
     codecs: { type: 'string', default: 'h264,vp8' },
     cycles: { type: 'string' },
+    minutes: { type: 'string' },
   },
 });
 
@@ -22,3 +23,5 @@ export const { json } = values;
 export const browsers = /** @type {Kind[]} */ (values.browsers.split(','));
 export const codecs = /** @type {('h264' | 'vp8')[]} */ (values.codecs.split(','));
 export const cycles = Number(values.cycles ?? (quick ? 100 : 1000));
+/** How long a steady tone is listened to. */
+export const minutes = Number(values.minutes ?? (quick ? 0.5 : 10));

@@ -246,12 +246,9 @@ impl Intercom {
         locked(&self.roster).talking()
     }
 
-    /// What was counted of a talker.
-    pub(crate) fn statistics(&self, id: u32) -> Option<TalkerStatistics> {
-        let all = locked(&self.statistics);
-        all.iter()
-            .find(|(talker, _)| *talker == id)
-            .map(|(_, s)| *s)
+    /// What was counted of each talker, by the peer's number.
+    pub(crate) fn statistics(&self) -> Vec<(u32, TalkerStatistics)> {
+        locked(&self.statistics).clone()
     }
 
     /// How loud the mix is, in dBFS.

@@ -297,7 +297,10 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
                  bench sends faster than can be handed out (field messages-dropped), and of \
                  control: who has it (controller: a peer’s number, 0: nobody), who has asked for \
                  it (waiting), how many commands did not go out (refused), and how often the \
-                 instruments were made safe (safes)",
+                 instruments were made safe (safes); of voices: who talks (talking), how loud all \
+                 of them are together in dBFS (talk-level), and of each (talkers) packets, those \
+                 lost, late and recovered by FEC, samples played and concealed, jitter, delay and \
+                 the delay aimed at in ms, and level in dBFS",
             )
             .read_only()
             .build(),

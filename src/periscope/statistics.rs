@@ -1,8 +1,11 @@
 //! The property `stats`.
 
+use std::time::Duration;
+
 use gst::prelude::*;
 
 use super::imp::Periscope;
+use crate::voice::statistics::TalkerStatistics;
 
 impl Periscope {
     pub(super) fn statistics(&self) -> gst::Structure {
@@ -48,10 +51,37 @@ impl Periscope {
             let intercom = self.intercom();
             let talking = intercom.talking();
             let talking = talking.into_iter().map(|peer| peer.to_send_value());
+            let talkers = intercom.statistics();
+            let talkers = talkers
+                .iter()
+                .map(|(peer, counts)| talker(*peer, counts).to_send_value());
             structure = structure
                 .field("talking", gst::Array::new(talking))
+                .field("talkers", gst::Array::new(talkers))
                 .field("talk-level", intercom.level());
         }
         structure.build()
     }
+}
+
+/// What came of one viewer's voice.
+fn talker(peer: u32, counts: &TalkerStatistics) -> gst::Structure {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    gst::Structure::builder("periscope-talker")
+        .field("peer", peer)
+        .field("packets", counts.packets)
+        .field("duplicates", counts.duplicates)
+        .field("malformed", counts.malformed)
+        .field("lost", counts.lost)
+        .field("late", counts.late)
+        .field("recovered", counts.recovered)
+        .field("concealed-samples", counts.concealed_samples)
+        .field("played-samples", counts.played_samples)
+        .field("stretched-samples", counts.stretched_samples)
+        .field("compressed-samples", counts.compressed_samples)
+        .field("jitter", milliseconds(counts.jitter))
+        .field("delay", milliseconds(counts.delay))
+        .field("target", milliseconds(counts.target))
+        .field("level", f64::from(counts.level))
+        .build()
 }

@@ -18,6 +18,7 @@ import { LIMIT, PLUGIN_DIRECTORY } from './settings.mjs';
  * @property {Record<string, string | number | boolean>} [settings] properties of the element
  * @property {Record<string, string>} [environment]
  * @property {string[]} [on] a command that runs another one, on the host where the bench stands
+ * @property {string[]} [by] a program that runs the pipeline in place of gst-launch-1.0, and what it takes before it
  */
 
 /** How often a bench is asked that does not tell by itself, in milliseconds. */
@@ -53,9 +54,9 @@ export class Bench {
    * @param {string} pipeline what is linked to `p`
    * @param {Options} [options]
    */
-  static async start(pipeline, { http = true, settings = {}, environment = {}, on = [] } = {}) {
+  static async start(pipeline, { http = true, settings = {}, environment = {}, on = [], by = [] } = {}) {
     const properties = Object.entries({ port: 0, identity: 'none', mdns: false, ...settings, http, console: 'on' }).map(([name, value]) => `${name}=${value}`);
-    const [program = '', ...words] = [...on, 'gst-launch-1.0', 'periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)];
+    const [program = '', ...words] = [...on, ...(by.length > 0 ? by : ['gst-launch-1.0']), 'periscope', 'name=p', ...properties, ...pipeline.trim().split(/\s+/)];
     const bench = new Bench(
       spawn(program, words, {
         env: { ...process.env, GST_PLUGIN_PATH: PLUGIN_DIRECTORY, RUST_BACKTRACE: '1', NO_COLOR: '1', ...environment },
@@ -63,7 +64,8 @@ export class Bench {
       }),
     );
     try {
-      await bench.stdout.line(/^New clock:/);
+      // Other programs say nothing of their own when they play.
+      await bench.stdout.line(by.length > 0 ? /^periscope: code / : /^New clock:/);
     } catch (error) {
       bench.#process.kill('SIGKILL');
       throw new Error(`${/** @type {Error} */ (error).message}\n${bench.stderr.text}`);

@@ -36,16 +36,22 @@ const FIREFOX_PREFERENCES = {
  */
 
 /**
+ * @typedef {Trust & {preferences?: Record<string, unknown>, environment?: Record<string, string>}} More
+ * preferences: more of them, for Firefox
+ */
+
+/**
  * @param {Kind} kind
  * @param {string[]} [flags] more flags, for Chromium
- * @param {Trust} [trust]
- * @param {Record<string, unknown>} [preferences] more of them, for Firefox
+ * @param {More} [more]
  * @returns {Promise<Browser>}
  */
-export function launch(kind, flags = [], trust = {}, preferences = {}) {
+export function launch(kind, flags = [], { preferences = {}, environment = {}, ...trust } = {}) {
+  const env = { ...process.env, ...environment };
   if (kind === 'firefox') {
     return launchWith({
       ...trust,
+      env,
       browser: 'firefox',
       executablePath: EXECUTABLES.firefox,
       headless: true,
@@ -56,6 +62,7 @@ export function launch(kind, flags = [], trust = {}, preferences = {}) {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return launchWith({
     ...trust,
+    env,
     browser: 'chrome',
     executablePath: EXECUTABLES.chromium,
     headless: true,

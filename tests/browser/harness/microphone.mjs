@@ -113,3 +113,19 @@ export async function hears(bench, isWanted) {
   }
   throw new Error(`10 s of sound were never as wanted; the last of it has ${Math.round(last.frequency)} Hz at ${last.level.toFixed(1)} dBFS`);
 }
+
+/** How loud a tone of this frequency is in the left channel, whatever else is there: dBFS. @param {Buffer} sound as `HEARD` @param {number} frequency */
+export function strength(sound, frequency) {
+  const count = Math.floor(sound.length / FRAME);
+  let [real, imaginary, weight] = [0, 0, 0];
+  for (let n = 0; n < count; n++) {
+    // A window: what is cut off at the ends does not look like other frequencies.
+    const window = 0.5 - 0.5 * Math.cos((2 * Math.PI * (n + 0.5)) / count);
+    const sample = (window * sound.readInt16LE(n * FRAME)) / 32_768;
+    const phase = (2 * Math.PI * frequency * n) / RATE;
+    real += sample * Math.cos(phase);
+    imaginary += sample * Math.sin(phase);
+    weight += window;
+  }
+  return Math.max(-120, 20 * Math.log10((2 * Math.hypot(real, imaginary)) / weight));
+}

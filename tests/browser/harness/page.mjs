@@ -26,9 +26,11 @@ export class Page {
   /**
    * @param {Browser} browser
    * @param {string} [url] the page as a file if there is none
+   * @param {(page: Page) => Promise<void>} [prepare] done before it is opened
    */
-  static async open(browser, url = FILE_URL) {
+  static async open(browser, url = FILE_URL, prepare = async () => {}) {
     const page = new Page(await browser.newPage());
+    await prepare(page);
     await page.tab.goto(url);
     return page;
   }

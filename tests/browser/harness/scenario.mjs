@@ -14,6 +14,7 @@ import { ARTIFACTS, KINDS, LIMIT } from './settings.mjs';
 
 /** @typedef {import('./browsers.mjs').Browser} Browser */
 /** @typedef {import('./browsers.mjs').Trust} Trust */
+/** @typedef {import('./browsers.mjs').More} More */
 /** @typedef {import('./settings.mjs').Kind} Kind */
 
 export class Scenario {
@@ -38,19 +39,19 @@ export class Scenario {
     return bench;
   };
 
-  /** Opens the page: the file, or that of an address. @param {string} [url] @param {Browser} [browser] */
-  open = async (url, browser = this.browser) => {
-    const page = await Page.open(browser, url);
+  /**
+   * Opens the page: the file, or that of an address.
+   * @param {string} [url] @param {Browser} [browser] @param {(page: Page) => Promise<void>} [prepare] done before it is opened
+   */
+  open = async (url, browser = this.browser, prepare) => {
+    const page = await Page.open(browser, url, prepare);
     this.#pages.push(page);
     return page;
   };
 
-  /**
-   * Another browser than the shared one.
-   * @param {Kind} kind @param {string[]} [flags] @param {Trust} [trust] @param {Record<string, unknown>} [preferences]
-   */
-  another = async (kind, flags, trust, preferences) => {
-    const browser = await launch(kind, flags, trust, preferences);
+  /** Another browser than the shared one. @param {Kind} kind @param {string[]} [flags] @param {More} [more] */
+  another = async (kind, flags, more) => {
+    const browser = await launch(kind, flags, more);
     this.#browsers.push(browser);
     return browser;
   };
@@ -89,18 +90,18 @@ const settled = (promise) => promise.then(() => null, (error) => error);
 /**
  * Runs the tests that `define` makes in each browser. They share one browser process; each has a page of its own.
  * @param {(scenario: Define, kind: Kind) => void} define
- * @param {{kinds?: Kind[], flags?: string[], trust?: Trust, preferences?: Record<string, unknown>, timeout?: number}} [options]
+ * @param {{kinds?: Kind[], flags?: string[], trust?: Trust, preferences?: Record<string, unknown>, environment?: Record<string, string>, timeout?: number}} [options]
  */
 export function inEachBrowser(
   define,
-  { kinds = ['chromium', 'firefox'], flags = [], trust = {}, preferences = {}, timeout = 4 * LIMIT } = {},
+  { kinds = ['chromium', 'firefox'], flags = [], trust = {}, preferences = {}, environment = {}, timeout = 4 * LIMIT } = {},
 ) {
   for (const kind of kinds.filter((one) => KINDS.includes(one))) {
     describe(`in ${kind}`, () => {
       /** @type {Browser | undefined} */
       let browser;
       before(async () => {
-        browser = await launch(kind, flags, trust, preferences);
+        browser = await launch(kind, flags, { ...trust, preferences, environment });
       });
       after(async () => {
         await browser?.close();

@@ -1,0 +1,93 @@
+// @ts-check
+/** Speech on a network that loses packets: Opus's in-band redundancy, both ways. Bench and viewer are two hosts. */
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { benchOptions, isInside, Lan, lasts, limitOf, moveIn } from './harness/lan.mjs';
+import { inEachBrowser } from './harness/scenario.mjs';
+import { PLUGIN_DIRECTORY } from './harness/settings.mjs';
+import { equip, hearsInPage, listenIn, talk } from './harness/sound.mjs';
+import { SoundServer } from './harness/soundserver.mjs';
+
+/** @typedef {import('./harness/bench.mjs').Bench} Bench */
+/** @typedef {import('./harness/page.mjs').Page} Page */
+
+const EAR = 'audio/x-raw,format=S16LE,rate=48000,channels=2 ! fakesink name=ear async=false';
+const VOICE = 'appsrc name=clicks ! audioconvert ! audio/x-raw,channels=1 ! p.';
+
+/** Seconds: until encoders know how much gets lost, and what is measured then. */
+const SETTLE = 10;
+const RECORD = 20;
+
+/** The quietest second of speech that is none, dBFS. */
+const QUIET = -40;
+
+if (isInside) {
+  const server = await SoundServer.start();
+  test.after(() => server.stop());
+  inEachBrowser(define, { timeout: limitOf(6), environment: server.environment });
+} else {
+  try {
+    process.exitCode = await moveIn(fileURLToPath(import.meta.url));
+  } catch (error) {
+    test('two hosts', () => {
+      throw error;
+    });
+  }
+}
+
+/** @param {import('./harness/scenario.mjs').Define} scenario */
+function define(scenario) {
+  // Of so many packets that many come neither themselves nor in the next one, and half a percent besides.
+  for (const [loss, most] of /** @type {const} */ ([[5, 1], [15, 4]])) {
+    scenario(`speech goes on both ways while ${loss} % of all packets get lost`, async ({ bench, open }) => {
+      const lan = await Lan.lay();
+      const by = [join(PLUGIN_DIRECTORY, 'examples', 'impulses'), '--play', 'voice', '--measure'];
+      const options = benchOptions('none');
+      const p = await bench(`${VOICE} p.audio_src_0 ! ${EAR}`, { ...options, by, settings: { ...options.settings, 'audio-profile': 'voice' } });
+      const page = await open(undefined, undefined, (unopened) => equip(unopened, 'voice'));
+      await page.enter(await p.code('control'));
+      await talk(page);
+      await listenIn(page);
+      await lan.lose(loss);
+      await lasts(SETTLE);
+      const before = { page: await inPage(page), bench: await atBench(p) };
+      const since = p.stdout.count;
+      await lasts(RECORD);
+      const now = { page: await inPage(page), bench: await atBench(p) };
+      for (const ear of /** @type {const} */ (['page', 'bench'])) {
+        const played = now[ear].played - before[ear].played;
+        const concealed = (100 * (now[ear].concealed - before[ear].concealed)) / played;
+        assert.ok(played > RECORD * 48_000 * 0.9, `the ${ear} has played ${played} samples`);
+        assert.ok(concealed <= most, `the ${ear} has made up ${concealed.toFixed(2)} %`);
+      }
+      await hearsInPage(page, ({ level }) => level > QUIET);
+      const levels = p.stdout.all.slice(since).flatMap((line) => Number(/^second (\S+)/.exec(line)?.[1] ?? []));
+      assert.ok(levels.length > RECORD / 2 && levels.every((level) => level > QUIET), `the bench heard ${levels.join(', ')} dBFS`);
+      for (const count of await lan.lost()) assert.notEqual(count, 0, 'no packet got lost');
+    });
+  }
+}
+
+/** Samples that the page has played, and those of them that it made up. @param {Page} page @returns {Promise<{played: number, concealed: number}>} */
+const inPage = (page) =>
+  page.tab.evaluate(async () => {
+    const counts = { played: 0, concealed: 0 };
+    /** @type {RTCPeerConnection} */
+    const connection = /** @type {any} */ (window).periscope.peerConnection();
+    (await connection.getStats()).forEach((entry) => {
+      if (entry.type !== 'inbound-rtp' || entry.kind !== 'audio') return;
+      counts.played = entry.totalSamplesReceived;
+      counts.concealed = entry.concealedSamples - (entry.silentConcealedSamples ?? 0);
+    });
+    return counts;
+  });
+
+/** The same at the bench, as its element counts. @param {Bench} p */
+async function atBench(p) {
+  const [, json = ''] = await p.stdout.line(/^talker (.*)/, { since: p.stdout.count });
+  const counts = JSON.parse(json);
+  return { played: Number(counts['played-samples']), concealed: Number(counts['concealed-samples']) };
+}
