@@ -7,6 +7,7 @@ use gst::glib;
 
 use crate::arbitration::Rules;
 use crate::identity::Source;
+use crate::intercom::{self, Talk};
 use crate::media::{self, AudioProfile, VideoCodec};
 use crate::voice::mixer::MixerSettings;
 

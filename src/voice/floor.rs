@@ -41,10 +41,6 @@ pub(crate) enum Refusal {
     Taken(u32),
     #[error("only one viewer may talk at a time now")]
     OnlyOne,
-    #[error("you have talked for as long as is allowed")]
-    TooLong,
-    #[error("the person at the bench has ended it")]
-    Ended,
     /// A transmitter was to be keyed, and could not be.
     #[error("{0}")]
     Transmitter(String),
@@ -254,20 +250,17 @@ mod tests {
     fn the_bench_takes_the_floor_away_with_a_reason() {
         let mut floor = floor(Mode::One);
         floor.ask(3, true);
-        assert!(!floor.take_from(7, Refusal::Ended));
-        assert!(floor.take_from(3, Refusal::TooLong));
-        assert!(
-            !floor.take_from(3, Refusal::Ended),
-            "the first reason stays"
-        );
-        assert_eq!(floor.standing(3), Standing::Refused(Refusal::TooLong));
+        assert!(!floor.take_from(7, Refusal::Silent));
+        assert!(floor.take_from(3, Refusal::Silent));
+        assert!(!floor.take_from(3, Refusal::Mode), "the first reason stays");
+        assert_eq!(floor.standing(3), Standing::Refused(Refusal::Silent));
         assert_eq!(floor.ask(7, true), Standing::Talking);
     }
 
     #[test]
     fn reasons_are_parts_of_sentences() {
         assert_eq!(Refusal::Taken(3).to_string(), "viewer 3 is talking");
-        for refusal in [Refusal::Mode, Refusal::Silent, Refusal::TooLong] {
+        for refusal in [Refusal::Mode, Refusal::Silent, Refusal::NoListener] {
             let text = refusal.to_string();
             assert!(text.starts_with(char::is_lowercase) && !text.ends_with('.'));
         }
@@ -288,7 +281,7 @@ mod tests {
                     }
                     2 => floor.set_listener(flag),
                     3 => { floor.stop(viewer); }
-                    4 => { floor.take_from(viewer, Refusal::Ended); }
+                    4 => { floor.take_from(viewer, Refusal::Silent); }
                     5 => floor.set_mode(if flag { Mode::All } else { Mode::One }),
                     _ => floor.set_mode(Mode::None),
                 }
