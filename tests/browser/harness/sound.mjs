@@ -240,7 +240,8 @@ function wire(source, play) {
   const context = () =>
     (made ??= (async () => {
       const audio = new AudioContext({ sampleRate: 48_000, latencyHint: 'interactive' });
-      await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([`(${source})()`], { type: 'text/javascript' })));
+      // Not as a blob: those of a page from a file belong to nobody.
+      await audio.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(`(${source})()`)}`);
       sounds.state = audio.state;
       audio.onstatechange = () => (sounds.state = audio.state);
       return audio;
