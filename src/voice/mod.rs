@@ -78,3 +78,8 @@ fn duration(samples: i64) -> Duration {
 const fn milliseconds(number: i64) -> i64 {
     number * RATE / 1000
 }
+
+/// The way from 0 to 1 without a corner.
+fn gentle(share: f32) -> f32 {
+    share * share * (3.0 - 2.0 * share)
+}
