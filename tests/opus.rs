@@ -169,13 +169,12 @@ fn dtx_sends_next_to_nothing_while_it_is_silent() {
             "opussrc device=nothing {properties} ! appsink name=out"
         ));
         line.buffers.wait("two seconds", |all| all.len() > 200);
-        let newest = line.buffers.get(|all| {
+        line.buffers.get(|all| {
             all[100..200]
                 .iter()
                 .map(|buffer| buffer.size())
                 .sum::<usize>()
-        });
-        newest
+        })
     };
     let (usual, dtx) = (bytes("dtx=false"), bytes("dtx=true"));
     assert!(dtx * 2 < usual, "{dtx} bytes with DTX, {usual} without");

@@ -203,7 +203,6 @@ impl Settings {
             mixer: MixerSettings {
                 min_delay: Duration::from_millis(least.into()),
                 max_delay: Duration::from_millis(most.max(least).into()),
-                ..MixerSettings::default()
             },
         }
     }

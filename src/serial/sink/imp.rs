@@ -297,6 +297,17 @@ impl SerialSink {
     }
 
     /// An order from upstream, ahead of the commands.
+    /// Tells, once, that nothing is set by which talking could key the instrument.
+    fn tell_unkeyed(&self, running: &Running) {
+        if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
+            gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ("The instrument cannot be keyed by talking: set talk-start or talk-line")
+            );
+        }
+    }
+
     fn hear(&self, running: &Running, structure: &gst::StructureRef) {
         match structure.name().as_str() {
             "instrument-safe" => {
@@ -306,15 +317,7 @@ impl SerialSink {
                 // Done at once; nobody need wait here.
                 drop(running.port.make_safe(reason, after));
             }
-            "instrument-talk" if !running.known.keys => {
-                if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
-                    gst::element_imp_warning!(
-                        self,
-                        gst::ResourceError::Settings,
-                        ("The instrument cannot be keyed by talking: set talk-start or talk-line")
-                    );
-                }
-            }
+            "instrument-talk" if !running.known.keys => self.tell_unkeyed(running),
             "instrument-talk" => {
                 let on = structure.get::<bool>("on").unwrap_or(false);
                 let number = structure.get::<u64>("number").ok();
