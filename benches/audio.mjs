@@ -134,7 +134,7 @@ const plain = (latency) => async (/** @type {Browser} */ browser) => {
   const offer = await bench.says(/^(eyJ.*)/);
   const answer = await page.tab.evaluate(async (text) => {
     const connection = new RTCPeerConnection();
-    /** @type {any} */ (window).connection = connection;
+    /** @type {any} */ (window).plainConnection = connection;
     connection.ontrack = ({ track }) => {
       const view = /** @type {HTMLAudioElement} */ (document.querySelector('#view'));
       view.srcObject = new MediaStream([track]);
@@ -187,7 +187,7 @@ async function counted({ page, bench }) {
   const out = await page.tab.evaluate(async () => {
     const world = /** @type {any} */ (window);
     /** @type {RTCPeerConnection} */
-    const connection = world.connection ?? world.periscope.peerConnection();
+    const connection = world.plainConnection ?? world.periscope.peerConnection();
     /** @type {any} */
     let found = {};
     (await connection.getStats()).forEach((entry) => {

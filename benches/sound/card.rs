@@ -29,29 +29,20 @@ pub(crate) fn plug_in(pipeline: &gst::Pipeline, mut signal: Signal) -> anyhow::R
     source.set_min_latency(PERIOD.as_nanos() as i64);
     std::thread::Builder::new()
         .name("sound-card".into())
-        .spawn(move || {
-            // Ends with the pipeline, which takes no more buffers then.
-            while let Err(error) = record(&source, &mut signal) {
-                if source.current_state() == gst::State::Null {
-                    break;
-                }
-                eprintln!("{error}");
-            }
-        })
+        .spawn(move || record(&source, &mut signal))
         .context("no thread")?;
     Ok(())
 }
 
-/// Waits until the pipeline plays, and records until it does not any more.
-fn record(source: &gst_app::AppSrc, signal: &mut Signal) -> anyhow::Result<()> {
-    let begun = loop {
-        if let Some(time) = source.current_running_time() {
-            break time;
+/// Waits until the pipeline plays, and records until it takes no more.
+fn record(source: &gst_app::AppSrc, signal: &mut Signal) {
+    let mut end = loop {
+        match source.current_running_time() {
+            Some(time) if source.current_state() == gst::State::Playing => break time,
+            _ => std::thread::sleep(PERIOD),
         }
-        std::thread::sleep(PERIOD);
     };
     let mut due = Instant::now();
-    let mut end = begun;
     loop {
         due += PERIOD;
         end += gst::ClockTime::from_nseconds(PERIOD.as_nanos() as u64);
@@ -80,7 +71,7 @@ fn record(source: &gst_app::AppSrc, signal: &mut Signal) -> anyhow::Result<()> {
             buffer.set_duration(gst::ClockTime::from_mseconds(10));
         }
         if source.push_buffer(buffer).is_err() {
-            return Ok(());
+            return;
         }
         for click in clicks {
             println!("click {}", microseconds(click));

@@ -2,8 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use rand::Rng as _;
-use rand::rngs::ThreadRng;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
 use super::RATE;
 
@@ -51,7 +51,7 @@ pub(crate) struct Signal {
     /// Where the current burst, or the next one, begins.
     next_burst: u64,
     voice: Voice,
-    random: ThreadRng,
+    random: StdRng,
 }
 
 impl Signal {
@@ -62,7 +62,7 @@ impl Signal {
             position: 0,
             next_burst: INTERVAL,
             voice: Voice::default(),
-            random: rand::rng(),
+            random: StdRng::from_os_rng(),
         }
     }
 

@@ -310,7 +310,7 @@ export async function listenIn(page) {
   await page.until('sound from the bench', () => {
     const world = /** @type {any} */ (window);
     /** @type {RTCPeerConnection | undefined} */
-    const connection = world.connection ?? world.periscope?.peerConnection();
+    const connection = world.plainConnection ?? world.periscope?.peerConnection();
     const lines = connection?.getTransceivers() ?? [];
     const line = lines.find(({ receiver, currentDirection }) => receiver.track.kind === 'audio' && /recv/.test(currentDirection ?? ''));
     if (line === undefined || line.receiver.track.muted) return false;
