@@ -352,10 +352,10 @@ impl Worker {
             self.beat();
             std::thread::sleep(LOOK);
         }
-        if let Some(opened) = &self.opened {
-            if self.lowered || self.lowering.is_some() {
-                opened.lower_lines();
-            }
+        if let Some(opened) = &self.opened
+            && (self.lowered || self.lowering.is_some())
+        {
+            opened.lower_lines();
         }
     }
 

@@ -306,15 +306,7 @@ impl SerialSink {
                 // Done at once; nobody need wait here.
                 drop(running.port.make_safe(reason, after));
             }
-            "instrument-talk" if !running.known.keys => {
-                if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
-                    gst::element_imp_warning!(
-                        self,
-                        gst::ResourceError::Settings,
-                        ("The instrument cannot be keyed by talking: set talk-start or talk-line")
-                    );
-                }
-            }
+            "instrument-talk" if !running.known.keys => self.tell_unkeyed(running),
             "instrument-talk" => {
                 let on = structure.get::<bool>("on").unwrap_or(false);
                 let number = structure.get::<u64>("number").ok();
@@ -326,6 +318,17 @@ impl SerialSink {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tells once that the instrument cannot be keyed.
+    fn tell_unkeyed(&self, running: &Running) {
+        if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
+            gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ("The instrument cannot be keyed by talking: set talk-start or talk-line")
+            );
         }
     }
 
