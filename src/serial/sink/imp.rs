@@ -332,6 +332,17 @@ impl SerialSink {
         }
     }
 
+    /// Tells once that the instrument cannot be keyed.
+    fn tell_unkeyed(&self, running: &Running) {
+        if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
+            gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ("The instrument cannot be keyed by talking: set talk-start or talk-line")
+            );
+        }
+    }
+
     fn open(&self) -> Result<(), SetupError> {
         let sending = Sending::new(&self.given)?;
         let (device, port) = device(&self.given)?;
