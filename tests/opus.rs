@@ -331,6 +331,16 @@ fn a_sink_discards_in_real_time_until_its_device_is_back() {
 }
 
 #[test]
+fn a_device_that_never_works_does_no_harm_however_often_it_is_tried() {
+    let pulse = Pulse::start();
+    for _ in 0..20 {
+        let line = sink("nothing", "");
+        line.warns("nothing cannot be used");
+    }
+    drop(pulse);
+}
+
+#[test]
 fn what_is_not_live_is_held_to_real_time_without_a_device() {
     let _pulse = Pulse::start();
     let begin = Instant::now();
@@ -353,7 +363,8 @@ fn both_together_pass_sound_without_a_gap() {
     let _tone = play("near", "freq=997 volume=0.5");
     let heard = listen("far");
     let line = Line::start(
-        "opussrc name=s device=near.monitor profile=music ! opussink name=k device=far",
+        "opussrc name=s device=near.monitor profile=music ! \
+         opussink name=k device=far buffer=200",
     );
     wait_open(&line, 2);
     wait_until("five seconds of one tone", || {
@@ -374,9 +385,11 @@ fn a_burst_does_not_become_delay() {
     line.appsrc()
         .push_buffer(gst::Buffer::from_mut_slice(silence))
         .unwrap();
-    wait_until("most of it is dropped", || line.stat("k", "dropped") > 300);
-    let stats: gst::Structure = line.pipeline.by_name("k").unwrap().property("stats");
-    assert!(stats.get::<f64>("delay").unwrap() < 100.0, "{stats}");
+    let sink = line.pipeline.by_name("k").unwrap();
+    wait_until("most of it is dropped", || {
+        let stats: gst::Structure = sink.property("stats");
+        line.stat("k", "dropped") > 800 && stats.get::<f64>("delay").unwrap() < 100.0
+    });
 }
 
 #[test]

@@ -31,7 +31,6 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    #[expect(clippy::needless_pass_by_value, reason = "to be given to map_err")]
     pub(super) fn inside(error: glib::BoolError) -> Self {
         Self::Inside(error.to_string())
     }

@@ -169,7 +169,7 @@ pub(super) fn of_sink() -> Vec<glib::ParamSpec> {
                  target: what delay is held to; rate: parts per million by which sound is \
                  played faster than it comes, to follow the device's clock; underruns: how \
                  often there was nothing to play; dropped: milliseconds of sound that were \
-                 dropped because they came too late",
+                 dropped because they came too late, or all at once, or nobody played them",
             )
             .read_only()
             .build(),

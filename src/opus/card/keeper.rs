@@ -347,6 +347,9 @@ impl<C: Card, T: FnMut(&State)> Work<C, T> {
     }
 
     fn close(&mut self, pipeline: &gst::Pipeline) {
+        // One after the other: in one go a device that has not worked yet is let go of while
+        // sound is still on its way to it, which pulsesink does not survive.
+        let _ = pipeline.set_state(gst::State::Ready);
         let _ = pipeline.set_state(gst::State::Null);
         if let Some(bus) = pipeline.bus() {
             bus.unset_sync_handler();
