@@ -15,6 +15,8 @@ import { PAGE_FILE } from './harness/settings.mjs';
 /** A bench that listens, and gives out what it hears. */
 const EAR = `p.audio_src_0 ! ${HEARD} ! fdsink fd=4 sync=false async=false`;
 const BENCH = `${BARS} ${EAR}`;
+/** A machine that has other things to do keeps a page from its heartbeat for a while, which is not what these tests are about. */
+const PATIENT = { 'heartbeat-timeout': 10_000 };
 
 /** What the page does to a voice it would do to a tone as well. */
 const asItIs = (/** @type {Page} */ page) =>
@@ -54,7 +56,7 @@ const { flags, preferences } = await microphone();
 inEachBrowser(
   (scenario, kind) => {
     scenario('what is said while the button is held is heard at the bench, and nothing before and after', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
       assert.ok(isSilent(await listen(p, 500)));
       assert.deepEqual(await audio(page).then(({ sending, microphone }) => [sending, microphone]), [false, null], 'the microphone is closed');
@@ -75,7 +77,7 @@ inEachBrowser(
     });
 
     scenario('the space bar talks as long as it is held, but not while somebody types', async ({ bench, open }) => {
-      const p = await bench(`${BENCH} fdsrc fd=3 ! ${TEXT} ! p.data_0 p.data_src_0 ! fakesink async=false`);
+      const p = await bench(`${BENCH} fdsrc fd=3 ! ${TEXT} ! p.data_0 p.data_src_0 ! fakesink async=false`, { settings: PATIENT });
       const page = await talker(open, await p.url());
       await page.instruments();
       await page.tab.focus('#command');
@@ -84,17 +86,18 @@ inEachBrowser(
       assert.equal(await page.tab.$eval('#command', (field) => /** @type {HTMLInputElement} */ (field).value), ' ');
       assert.equal((await audio(page)).state, 'off');
       await page.tab.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur());
+      const place = await page.tab.evaluate(() => scrollY);
       await page.tab.keyboard.down(' ');
       await talkIs(page, 'talking');
       await hears(p, isTone);
-      assert.equal(await page.tab.evaluate(() => scrollY), 0);
+      assert.equal(await page.tab.evaluate(() => scrollY), place, 'the page does not scroll');
       await page.tab.keyboard.up(' ');
       await talkIs(page, 'ready');
       await hears(p, isSilent);
     });
 
     scenario('a finger talks as long as it is on the button, and a window that loses the focus talks no more', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
       const { x, y } = await page.tab.$eval('#talk', (button) => {
         button.scrollIntoView({ block: 'center' });
@@ -114,7 +117,7 @@ inEachBrowser(
     });
 
     scenario('hands-free is heard until it is switched off, and mute silences it at once', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
       await page.press('#hands-free');
       await talkIs(page, 'talking');
@@ -130,23 +133,28 @@ inEachBrowser(
     });
 
     scenario('speech goes in packets of 10 ms, and another microphone interrupts neither it nor the picture', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
       await page.moreFrames();
       await page.press('#hands-free');
       await hears(p, isTone);
-      const before = await page.tab.evaluate(async () => {
+      await page.tab.evaluate(() => {
         const world = /** @type {any} */ (window);
         world.testOffers = 0;
         world.periscope.peerConnection().addEventListener('signalingstatechange', () => world.testOffers++);
+        world.testTracks = [];
+        const { replaceTrack } = RTCRtpSender.prototype;
+        RTCRtpSender.prototype.replaceTrack = function (/** @type {MediaStreamTrack | null} */ track) {
+          world.testTracks.push([this.track?.readyState, track?.readyState]);
+          return replaceTrack.call(this, track);
+        };
         const select = /** @type {HTMLSelectElement} */ (document.querySelector('#mic'));
         select.value = [...select.options].at(-1)?.value ?? '';
         select.dispatchEvent(new Event('change'));
-        return world.periscope.audio().microphone;
       });
-      await page.until('another microphone', (name) => /** @type {any} */ (window).periscope.audio().microphone !== name || navigator.userAgent.includes('Firefox'), before);
-      const whole = await listen(p, 1_000);
-      for (let at = 0; at < whole.length; at += whole.length / 50) assert.ok(!isSilent(whole.subarray(at, at + whole.length / 50)), 'a gap');
+      await page.until('another microphone', () => /** @type {any} */ (window).testTracks.length > 0);
+      assert.deepEqual(await page.tab.evaluate(() => /** @type {any} */ (window).testTracks), [['live', 'live']], 'the one before goes when the other one is there');
+      await hears(p, isTone);
       await page.moreFrames();
       assert.equal(await page.tab.evaluate(() => /** @type {any} */ (window).testOffers), 0);
       const rate = await page.tab.evaluate(async () => {
@@ -165,7 +173,7 @@ inEachBrowser(
     });
 
     scenario('where one may talk at a time the second is told who talks, and is heard when the floor is free', async ({ bench, open }) => {
-      const p = await bench(BENCH, { settings: { talk: 'one' } });
+      const p = await bench(BENCH, { settings: { ...PATIENT, talk: 'one' } });
       const url = await p.url();
       const first = await talker(open, url);
       const second = await talker(open, url);
@@ -184,7 +192,7 @@ inEachBrowser(
     });
 
     scenario('a code for watching does not talk, and the page says why', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await open(`${FILE_URL}#${await p.code()}`);
       await notes(page, /You cannot talk here: .*watching/);
       assert.equal((await audio(page)).state, 'unavailable');
@@ -212,7 +220,7 @@ inEachBrowser(
     });
 
     scenario('a microphone that the person refuses is explained, and the next press asks again', async ({ bench, open }) => {
-      const p = await bench(BENCH);
+      const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
       await page.tab.evaluate(() => {
         const world = /** @type {any} */ (window);
@@ -230,7 +238,7 @@ inEachBrowser(
     });
 
     scenario('a bench that was restarted is talked to again, hands-free', async ({ bench, open }) => {
-      const settings = { key: 'the-same-key' };
+      const settings = { ...PATIENT, key: 'the-same-key' };
       const first = await bench(BENCH, { settings });
       const url = await first.url();
       const page = await talker(open, url);
@@ -246,7 +254,7 @@ inEachBrowser(
     const address = lanAddress();
     if (address !== undefined) {
       scenario('a page from http says that it has no microphone, and offers https and itself as a file', async ({ bench, open }) => {
-        const p = await bench(BENCH, { settings: { address } });
+        const p = await bench(BENCH, { settings: { ...PATIENT, address } });
         const url = await p.url();
         const page = await open(url);
         await notes(page, /^Browsers lend the microphone to no page from http: open this one by https.*save it/);
@@ -266,7 +274,7 @@ inEachBrowser(
     // Without a sound card Firefox never starts an AudioContext, which measures.
     if (kind === 'chromium') {
       scenario('the meters show how loud the microphone and the bench are, and rest where nothing is', async ({ bench, open }) => {
-        const p = await bench(`${BENCH} audiotestsrc is-live=true freq=440 volume=0.1 ! p.`);
+        const p = await bench(`${BENCH} audiotestsrc is-live=true freq=440 volume=0.1 ! p.`, { settings: PATIENT });
         const page = await talker(open, await p.url());
         // A sine of this amplitude, as a mean.
         const level = (/** @type {number} */ amplitude) => 20 * Math.log10(amplitude / Math.SQRT2);
