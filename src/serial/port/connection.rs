@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::device::Device;
 use super::error::OpenError;
-use super::guardian::{Charge, Condition, Guardian};
+use super::guardian::{Charge, Condition, Guardian, Stance};
 use super::opened::Opened;
 use super::worker::Worker;
 use super::{News, Phase, State};
@@ -167,7 +167,7 @@ impl Worker {
 
     /// Has a guardian for the port, if there is anything that it could do.
     pub(super) fn start_guardian(&mut self) {
-        self.guardian = None;
+        let within = self.guardian.take().is_some_and(|old| old.stance().within);
         let Some(opened) = &self.opened else {
             return;
         };
@@ -183,11 +183,12 @@ impl Worker {
             return;
         }
         self.guarded_since = Instant::now();
-        match Guardian::start(opened.as_fd(), &charge) {
-            Ok(mut guardian) => {
-                guardian.set_armed(self.safety.is_armed(), Instant::now());
-                self.guardian = Some(guardian);
-            }
+        let stance = Stance {
+            armed: self.safety.is_armed(),
+            within,
+        };
+        match Guardian::start(opened.as_fd(), &charge, stance) {
+            Ok(guardian) => self.guardian = Some(guardian),
             Err(error) => self.tell(&News::Unguarded(error.to_string())),
         }
     }

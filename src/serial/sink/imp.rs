@@ -297,17 +297,6 @@ impl SerialSink {
     }
 
     /// An order from upstream, ahead of the commands.
-    /// Tells, once, that nothing is set by which talking could key the instrument.
-    fn tell_unkeyed(&self, running: &Running) {
-        if !running.told_unkeyed.swap(true, Ordering::AcqRel) {
-            gst::element_imp_warning!(
-                self,
-                gst::ResourceError::Settings,
-                ("The instrument cannot be keyed by talking: set talk-start or talk-line")
-            );
-        }
-    }
-
     fn hear(&self, running: &Running, structure: &gst::StructureRef) {
         match structure.name().as_str() {
             "instrument-safe" => {

@@ -67,6 +67,14 @@ pub(super) enum Condition {
     Dead,
 }
 
+/// How it stands with a port when its guardian comes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stance {
+    pub(super) armed: bool,
+    /// A message is written in part.
+    pub(super) within: bool,
+}
+
 /// The guardian of one open port. It goes with this.
 #[derive(Debug)]
 pub(super) struct Guardian {
@@ -80,19 +88,36 @@ pub(super) struct Guardian {
 }
 
 impl Guardian {
-    /// Forks. From then on it watches this process.
-    pub(super) fn start(port: BorrowedFd<'_>, charge: &Charge<'_>) -> io::Result<Self> {
-        Self::watching(rustix::process::getpid(), port, charge)
+    /// Forks. From then on it watches this process, which has armed the port already, or not.
+    pub(super) fn start(
+        port: BorrowedFd<'_>,
+        charge: &Charge<'_>,
+        stance: Stance,
+    ) -> io::Result<Self> {
+        Self::watching(rustix::process::getpid(), port, charge, stance)
     }
 
     /// The same for any process.
-    fn watching(watched: Pid, port: BorrowedFd<'_>, charge: &Charge<'_>) -> io::Result<Self> {
+    fn watching(
+        watched: Pid,
+        port: BorrowedFd<'_>,
+        charge: &Charge<'_>,
+        stance: Stance,
+    ) -> io::Result<Self> {
         let (ours, its) = rustix::net::socketpair(
             AddressFamily::UNIX,
             SocketType::STREAM,
             SocketFlags::CLOEXEC,
             None,
         )?;
+        // Before it is there: it knows even if this process is killed in this moment.
+        let words = [
+            stance.armed.then_some(Word::Armed as u8),
+            stance.within.then_some(Word::Within as u8),
+        ];
+        for word in words.into_iter().flatten() {
+            rustix::net::send(&ours, &[word], SendFlags::NOSIGNAL)?;
+        }
         // A copy of this process that forgets to close the socket would keep it open. A kernel
         // before 5.3 has no such descriptors; then the socket has to do.
         let watched = rustix::process::pidfd_open(watched, PidfdFlags::empty()).ok();
@@ -131,11 +156,19 @@ impl Guardian {
         Ok(Self {
             socket: ours,
             process,
-            armed: false,
-            within: false,
-            beat: Instant::now(),
+            armed: stance.armed,
+            within: stance.within,
+            beat: Instant::now() + BEAT,
             condition: Condition::Well,
         })
+    }
+
+    /// How it stands, as it was told.
+    pub(super) const fn stance(&self) -> Stance {
+        Stance {
+            armed: self.armed,
+            within: self.within,
+        }
     }
 
     /// From now on it has to act when we are not at work.

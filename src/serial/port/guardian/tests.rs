@@ -29,7 +29,7 @@ fn tty() -> (File, File) {
 }
 
 fn start(slave: &File) -> Guardian {
-    Guardian::start(slave.as_fd(), &CHARGE).unwrap()
+    Guardian::start(slave.as_fd(), &CHARGE, Stance::default()).unwrap()
 }
 
 /// What the guardian sees when the process has died; returns when it has ended.
@@ -86,7 +86,7 @@ fn it_makes_the_pauses_that_the_instrument_needs() {
         character: Duration::from_millis(50),
         ..CHARGE
     };
-    let mut guardian = Guardian::start(slave.as_fd(), &charge).unwrap();
+    let mut guardian = Guardian::start(slave.as_fd(), &charge, Stance::default()).unwrap();
     guardian.set_armed(true, Instant::now());
     let begin = Instant::now();
     die(&guardian);
@@ -127,7 +127,8 @@ fn it_acts_when_the_process_is_dead_though_a_copy_of_it_keeps_the_socket_open() 
         .spawn()
         .unwrap();
     let watched = Pid::from_child(&process);
-    let mut guardian = Guardian::watching(watched, slave.as_fd(), &CHARGE).unwrap();
+    let mut guardian =
+        Guardian::watching(watched, slave.as_fd(), &CHARGE, Stance::default()).unwrap();
     guardian.set_armed(true, Instant::now());
     process.kill().unwrap();
     process.wait().unwrap();
