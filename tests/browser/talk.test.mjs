@@ -86,11 +86,13 @@ inEachBrowser(
       assert.equal(await page.tab.$eval('#command', (field) => /** @type {HTMLInputElement} */ (field).value), ' ');
       assert.equal((await audio(page)).state, 'off');
       await page.tab.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur());
-      const place = await page.tab.evaluate(() => scrollY);
+      // Firefox may round it to pixels of the screen later.
+      const place = await page.tab.evaluate(() => Math.round(scrollY));
       await page.tab.keyboard.down(' ');
       await talkIs(page, 'talking');
       await hears(p, isTone);
-      assert.equal(await page.tab.evaluate(() => scrollY), place, 'the page does not scroll');
+      const moved = Math.abs((await page.tab.evaluate(() => scrollY)) - place);
+      assert.ok(moved <= 1, `the page does not scroll, but did by ${moved} pixels`);
       await page.tab.keyboard.up(' ');
       await talkIs(page, 'ready');
       await hears(p, isSilent);
