@@ -209,7 +209,7 @@ fn pages_are_told_of_the_port_and_its_profile_and_late_ones_too() {
     let out = out(&bench);
     let page = controller(&bench);
     page.hears(
-        r#"{"type":"instrument","label":"data_0","state":"none","text":"","profile":null,"sends":true,"transmitting":false}"#,
+        r#"{"type":"instrument","label":"data_0","state":"none","text":"","profile":null,"sends":true,"transmitting":false,"keys":false}"#,
     );
     let source = port(&bench).static_pad("src").unwrap();
     let profile = r#"{"profile": 1, "name": "kx3", "allow": ["FA\\d{11};"]}"#;
