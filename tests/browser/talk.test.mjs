@@ -86,32 +86,22 @@ inEachBrowser(
       assert.equal(await page.tab.$eval('#command', (field) => /** @type {HTMLInputElement} */ (field).value), ' ');
       assert.equal((await audio(page)).state, 'off');
       await page.tab.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur());
-      // Firefox may round it to pixels of the screen later.
-      const place = await page.tab.evaluate(() => Math.round(scrollY));
+      await page.tab.evaluate(() => addEventListener('keydown', (event) => (/** @type {any} */ (window).testPrevented = event.defaultPrevented)));
       await page.tab.keyboard.down(' ');
       await talkIs(page, 'talking');
       await hears(p, isTone);
-      const moved = Math.abs((await page.tab.evaluate(() => scrollY)) - place);
-      assert.ok(moved <= 1, `the page does not scroll, but did by ${moved} pixels`);
+      assert.equal(await page.tab.evaluate(() => /** @type {any} */ (window).testPrevented), true, 'the page would scroll');
       await page.tab.keyboard.up(' ');
       await talkIs(page, 'ready');
       await hears(p, isSilent);
     });
 
-    scenario('a finger talks as long as it is on the button, and a window that loses the focus talks no more', async ({ bench, open }) => {
+    scenario('a window that loses the focus talks no more, although the key is still down', async ({ bench, open }) => {
       const p = await bench(BENCH, { settings: PATIENT });
       const page = await talker(open, await p.url());
-      const { x, y } = await page.tab.$eval('#talk', (button) => {
-        button.scrollIntoView({ block: 'center' });
-        const { x, y, width, height } = button.getBoundingClientRect();
-        return { x: x + width / 2, y: y + height / 2 };
-      });
-      await page.tab.touchscreen.touchStart(x, y);
-      await talkIs(page, 'talking');
-      await page.tab.touchscreen.touchEnd();
-      await talkIs(page, 'ready');
       await page.tab.keyboard.down(' ');
       await talkIs(page, 'talking');
+      await hears(p, isTone);
       await page.tab.evaluate(() => window.dispatchEvent(new Event('blur')));
       await talkIs(page, 'ready');
       await hears(p, isSilent);
@@ -270,6 +260,25 @@ inEachBrowser(
         const file = await talker(open, url);
         await file.press('#hands-free');
         await hears(p, isTone);
+      });
+    }
+
+    // Firefox’s driver refuses to touch on a machine without a touchscreen.
+    if (kind === 'chromium') {
+      scenario('a finger talks as long as it is on the button', async ({ bench, open }) => {
+        const p = await bench(BENCH, { settings: PATIENT });
+        const page = await talker(open, await p.url());
+        const { x, y } = await page.tab.$eval('#talk', (button) => {
+          button.scrollIntoView({ block: 'center' });
+          const { x, y, width, height } = button.getBoundingClientRect();
+          return { x: Math.round(x + width / 2), y: Math.round(y + height / 2) };
+        });
+        await page.tab.touchscreen.touchStart(x, y);
+        await talkIs(page, 'talking');
+        await hears(p, isTone);
+        await page.tab.touchscreen.touchEnd();
+        await talkIs(page, 'ready');
+        await hears(p, isSilent);
       });
     }
 

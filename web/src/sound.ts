@@ -74,6 +74,7 @@ export class Sound {
 
   /** The speaker with this id; empty for the one that the browser uses otherwise. */
   useSpeaker(id: string): void {
+    if (id === this.speaker) return;
     this.speaker = id;
     for (const player of this.players.values()) void this.direct(player);
   }

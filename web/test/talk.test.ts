@@ -242,6 +242,7 @@ test('the microphone closes a minute after the last word, and not while hands-fr
     talker.release();
     await pass(59_000);
     assert.ok(!log.includes('close'));
+    talker.setBench(talk({ talking: [3] }), true);
     await pass(2_000);
     assert.equal(log.at(-1), 'close');
     talker.setHandsFree(true);

@@ -188,8 +188,11 @@ export class Talker {
   }
 
   private keepMicrophone(): void {
-    clearTimeout(this.closing);
-    if (this.microphone.kind !== 'open' || this.isHeld || this.isHandsFree) return;
-    this.closing = setTimeout(() => this.events.closeMicrophone(), KEEP_OPEN);
+    if (this.microphone.kind === 'open' && !this.isHeld && !this.isHandsFree) {
+      this.closing ??= setTimeout(() => this.events.closeMicrophone(), KEEP_OPEN);
+    } else {
+      clearTimeout(this.closing);
+      this.closing = undefined;
+    }
   }
 }
