@@ -232,8 +232,11 @@ fn a_stall_of_the_network_is_followed_by_the_last_that_was_said_and_little_delay
     assert_eq!(silent_ms(heard.part(6030, 19_900)), 0);
     assert!(heard.delays[620] < 80.0, "{}", heard.delays[620]);
     assert!(heard.delays[1900] < 35.0, "{}", heard.delays[1900]);
-    let rough = roughness(heard.part(4000, 19_900));
+    let rough = roughness(heard.part(5500, 19_900));
     assert!(rough < 2.0 * smooth(440.0, 0.5), "{rough}");
+    // What libopus makes up has small corners of its own.
+    let rough = roughness(heard.part(4000, 5500));
+    assert!(rough < 3.0 * smooth(440.0, 0.5), "{rough}");
 }
 
 #[test]
