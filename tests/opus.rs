@@ -6,7 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::pulse::{self, Pulse, RATE, has_tone, listen, play, samples, side};
+use common::pulse::{self, Pulse, RATE, listen, play, samples, side};
 use common::tty::Line;
 use common::{plugin_folder, wait_until};
 use gst::glib;
@@ -36,12 +36,9 @@ fn inside(line: &Line, bin: &str, factory: &str) -> gst::Element {
     all.next().unwrap().unwrap()
 }
 
+/// Half a second of it.
 fn wait_tone(line: &Line, channels: usize, hertz: f64, amplitude: f64) {
-    let from = samples(line, channels, 0).len();
-    wait_until(&format!("{hertz} Hz"), || {
-        let all = samples(line, channels, 0);
-        has_tone(&all[from..], RATE / 2, hertz, amplitude)
-    });
+    pulse::wait_tone(line, channels, RATE / 2, hertz, amplitude);
 }
 
 fn wait_open(line: &Line, times: usize) {
@@ -120,7 +117,7 @@ fn a_voice_is_mono_and_music_stays_stereo() {
         "bench",
         "freq=997 volume=0.5 ! audio/x-raw,channels=1 ! audiopanorama panorama=-1.0",
     );
-    let voice = source("bench", "profile=voice");
+    let voice = source("bench", "profile=voice bitrate=128");
     wait_tone(&voice, 1, 997.0, 0.25);
     drop(voice);
     let music = source("bench", "profile=music");
@@ -183,11 +180,11 @@ fn dtx_sends_next_to_nothing_while_it_is_silent() {
 #[test]
 fn a_source_gives_silence_until_its_device_is_there() {
     let pulse = Pulse::start();
-    let line = source("bench", "");
+    let line = source("bench", "profile=music");
     line.warns("bench.monitor cannot be used");
     line.buffers.wait("a second", |all| all.len() > 100);
     assert!(
-        samples(&line, 1, 0)
+        samples(&line, 2, 0)
             .iter()
             .all(|sample| sample.abs() < 0.001)
     );
@@ -196,7 +193,7 @@ fn a_source_gives_silence_until_its_device_is_there() {
     pulse.plug_in("bench");
     let _tone = play("bench", "freq=997 volume=0.5");
     informs(&line, "bench.monitor is open");
-    wait_tone(&line, 1, 997.0, 0.5);
+    wait_tone(&line, 2, 997.0, 0.5);
     assert!(line.stat("s", "silence") > 500);
 }
 
@@ -204,7 +201,7 @@ fn a_source_gives_silence_until_its_device_is_there() {
 fn a_source_outlives_its_device_and_its_server() {
     let mut pulse = Pulse::start();
     let device = pulse.plug_in("bench");
-    let line = source("bench", "");
+    let line = source("bench", "profile=music");
     wait_open(&line, 1);
     pulse.unplug(&device);
     line.warns("bench.monitor cannot be used");
@@ -213,7 +210,7 @@ fn a_source_outlives_its_device_and_its_server() {
         play("bench", "freq=997 volume=0.5")
     };
     wait_open(&line, 2);
-    wait_tone(&line, 1, 997.0, 0.5);
+    wait_tone(&line, 2, 997.0, 0.5);
     drop(tone);
 
     pulse.kill_server();
@@ -225,7 +222,7 @@ fn a_source_outlives_its_device_and_its_server() {
     pulse.plug_in("bench");
     let _tone = play("bench", "freq=1500 volume=0.5");
     wait_open(&line, 3);
-    wait_tone(&line, 1, 1500.0, 0.5);
+    wait_tone(&line, 2, 1500.0, 0.5);
     assert_eq!(line.stat("s", "reconnects"), 2);
     assert_eq!(line.error(), "");
 }
@@ -367,9 +364,7 @@ fn both_together_pass_sound_without_a_gap() {
          opussink name=k device=far buffer=200",
     );
     wait_open(&line, 2);
-    wait_until("five seconds of one tone", || {
-        has_tone(&side(&heard, 0), 5 * RATE, 997.0, 0.5)
-    });
+    pulse::wait_tone(&heard, 2, 5 * RATE, 997.0, 0.5);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A PulseAudio server of the test's own, with devices that can be unplugged, and what is
 //! heard there.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -174,7 +175,7 @@ pub fn samples(line: &Line, channels: usize, channel: usize) -> Vec<f32> {
 }
 
 /// Amplitude of a sine of this frequency in the samples, and of all that is not it.
-pub fn tone(samples: &[f32], hertz: f64) -> (f64, f64) {
+fn tone(samples: &[f32], hertz: f64) -> (f64, f64) {
     let step = std::f64::consts::TAU * hertz / RATE as f64;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (number, sample) in samples.iter().enumerate() {
@@ -190,18 +191,33 @@ pub fn tone(samples: &[f32], hertz: f64) -> (f64, f64) {
     (amplitude, (2.0 * rest).sqrt())
 }
 
-/// Whether there is a stretch of so many samples, anywhere, that is this sine and nothing
-/// else: a gap, a click or another pitch would be in the rest. In pieces of 50 ms, as whoever
-/// follows another clock bends the pitch a little.
-pub fn has_tone(samples: &[f32], length: usize, hertz: f64, amplitude: f64) -> bool {
+/// Waits until a line with so many channels brings, from now on and for so many samples on
+/// end, this sine and nothing else: a gap, a click or another pitch would be in the rest. Who
+/// follows another clock may bend the pitch by three in a thousand.
+pub fn wait_tone(line: &Line, channels: usize, length: usize, hertz: f64, amplitude: f64) {
     const PIECE: usize = RATE / 20;
-    let mut good = 0;
-    samples.chunks_exact(PIECE).any(|piece| {
-        let (found, rest) = tone(piece, hertz);
-        let is_good = (found / amplitude - 1.0).abs() < 0.06 && rest < amplitude * 0.12;
-        good = if is_good { good + PIECE } else { 0 };
-        good >= length
-    })
+    let is_good = |piece: &[f32]| {
+        [0.0, -0.0015, 0.0015, -0.003, 0.003].iter().any(|bent| {
+            let (found, rest) = tone(piece, hertz * (1.0 + bent));
+            (found / amplitude - 1.0).abs() < 0.06 && rest < amplitude * 0.12
+        })
+    };
+    let begin = samples(line, channels, 0).len();
+    // How much was listened to, and how much of it was good at last.
+    let heard = Cell::new((begin, 0));
+    wait_until(&format!("{hertz} Hz for {length} samples"), || {
+        let all = samples(line, channels, 0);
+        let (mut from, mut good) = heard.get();
+        for piece in all[from..].chunks_exact(PIECE) {
+            from += PIECE;
+            good = if is_good(piece) { good + PIECE } else { 0 };
+            if good >= length {
+                return true;
+            }
+        }
+        heard.set((from, good));
+        false
+    });
 }
 
 /// Waits until the newest samples of a line are (nearly) silent.
