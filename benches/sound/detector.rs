@@ -45,7 +45,7 @@ impl Detector {
     pub(crate) fn take(&mut self, sample: f64) -> Option<u64> {
         self.window[self.position as usize % BURST] = sample;
         self.position += 1;
-        if self.position % STEP as u64 != 0 || self.position < self.deaf_until {
+        if !self.position.is_multiple_of(STEP as u64) || self.position < self.deaf_until {
             return None;
         }
         let level = self.level();

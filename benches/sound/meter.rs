@@ -42,7 +42,7 @@ impl Meter {
             .max((sample - 2.0 * self.last[0] + self.last[1]).abs());
         self.last = [sample, self.last[0]];
         self.samples += 1;
-        if self.samples % WINDOW != 0 {
+        if !self.samples.is_multiple_of(WINDOW) {
             return None;
         }
         self.windows
