@@ -9,9 +9,13 @@ mod peer;
 mod serial;
 #[allow(dead_code, unused_imports, unreachable_pub)]
 mod signaling;
+#[allow(dead_code, unused_imports, unreachable_pub)]
+#[path = "../../src/voice/mod.rs"]
+mod voice;
 
 pub mod desk;
 pub mod framing;
+pub mod talkers;
 
 /// Pasted text: what is read as a code or short answer is the same when it is written and
 /// read again.

@@ -43,7 +43,7 @@ mod resampler;
 mod rtp;
 mod sound;
 mod splice;
-mod statistics;
+pub(crate) mod statistics;
 mod steering;
 mod talker;
 #[cfg(test)]
@@ -77,4 +77,9 @@ fn duration(samples: i64) -> Duration {
 
 const fn milliseconds(number: i64) -> i64 {
     number * RATE / 1000
+}
+
+/// The way from 0 to 1 without a corner.
+fn gentle(share: f32) -> f32 {
+    share * share * (3.0 - 2.0 * share)
 }

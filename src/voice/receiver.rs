@@ -11,7 +11,7 @@ use super::sound::Sound;
 use super::statistics::TalkerStatistics;
 use super::steering::{Action, Limits, START, Steering};
 use super::timeline::{Misfit, Place, Timeline};
-use super::{BLOCK, Frame, duration, samples, splice};
+use super::{BLOCK, Frame, duration, gentle, samples, splice};
 
 /// How long lost sound is made up for in full, and how long it then takes to fade.
 const HOLD: usize = 3360;
@@ -28,6 +28,9 @@ const DTX: usize = 2;
 
 /// A silence that is shorter is one of the network if no timestamp was left out in it.
 const STALL: usize = 24_000;
+
+/// How many skipped packets are decoded before one that is played.
+const LEAD_IN: usize = 8;
 
 /// Packets that are kept if nobody fetches the sound.
 const MAX_PACKETS: usize = 250;
@@ -418,6 +421,10 @@ impl Receiver {
             return;
         };
         if late >= packet.duration as u64 && self.packets.len() > 1 {
+            // The decoder needs some of what was before to find its way.
+            if self.packets.len() <= LEAD_IN {
+                self.decoder.decode(&packet.payload);
+            }
             self.packets.remove(&sequence);
             self.pass(sequence);
             self.counts.lost += 1;
@@ -463,8 +470,6 @@ fn rising(frames: impl Iterator<Item = Frame>, gain: &mut f32) -> impl Iterator<
     })
 }
 
-/// A gain from 0 to 1 that begins and ends gently.
 fn faded(frame: &Frame, gain: f32) -> Frame {
-    let gain = gain * gain * (3.0 - 2.0 * gain);
-    frame.map(|sample| sample * gain)
+    frame.map(|sample| sample * gentle(gain))
 }

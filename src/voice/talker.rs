@@ -3,7 +3,7 @@
 use super::level::Level;
 use super::receiver::Receiver;
 use super::statistics::TalkerStatistics;
-use super::{BLOCK, Frame};
+use super::{BLOCK, Frame, gentle};
 
 /// See the file's documentation.
 #[derive(Debug)]
@@ -35,9 +35,8 @@ impl Talker {
         if from == 0.0 && self.gain == 0.0 {
             return;
         }
-        let step = (self.gain - from) / BLOCK as f32;
         for (at, (sum, frame)) in mix.iter_mut().zip(block).enumerate() {
-            let gain = from + step * (at + 1) as f32;
+            let gain = from + (self.gain - from) * gentle((at + 1) as f32 / BLOCK as f32);
             sum[0] += gain * frame[0];
             sum[1] += gain * frame[1];
         }

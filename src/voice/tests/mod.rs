@@ -8,6 +8,7 @@ mod talkers;
 mod tones;
 
 use std::f64::consts::TAU;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use opusic_c::{Application, Bitrate, Channels, Encoder, InbandFec, SampleRate};
@@ -150,13 +151,20 @@ pub(super) fn tone(frequency: f64, level: f64) -> impl Fn(usize) -> Frame {
     move |at| [(level * (at as f64 * frequency * TAU / 48_000.0).sin()) as f32; 2]
 }
 
-/// Something like vowels, four a second: the harmonics of a voice that rises and falls.
+/// Something like vowels with pauses between, three a second: the harmonics of a voice
+/// that rises and falls. Repeats after ten seconds.
 pub(super) fn speech(at: usize) -> Frame {
-    let time = at as f64 / 48_000.0;
-    let phase = TAU * (140.0 * time + 3.0 * (TAU * 1.3 * time).sin());
-    let loudness = 0.55 + 0.45 * (TAU * 4.0 * time).sin();
-    let harmonics = (1..20).map(|n| (f64::from(n) * phase).sin() / f64::from(n).powf(1.2));
-    [(0.2 * loudness * harmonics.sum::<f64>()) as f32; 2]
+    static SOUND: LazyLock<Vec<f32>> = LazyLock::new(|| {
+        let sample = |at: usize| {
+            let time = at as f64 / 48_000.0;
+            let phase = TAU * (140.0 * time + 3.0 * (TAU * 1.3 * time).sin());
+            let loudness = (0.3 - 0.7 * (TAU * 3.0 * time).cos()).max(0.0);
+            let harmonics = (1..16).map(|n| (f64::from(n) * phase).sin() / f64::from(n));
+            (0.3 * loudness * harmonics.sum::<f64>()) as f32
+        };
+        (0..480_000).map(sample).collect()
+    });
+    [SOUND[at % SOUND.len()]; 2]
 }
 
 /// What came out.
