@@ -28,7 +28,8 @@ struct Interval {
     latest: i64,
 }
 
-/// Transits are arrivals less timestamps: only their differences have a meaning.
+/// Transits are arrivals less the timestamps at which packets end: only their differences
+/// have a meaning.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     /// The last of them is the current one.

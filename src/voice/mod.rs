@@ -20,15 +20,15 @@
 //! | `clock` | when the mix is played, whenever it is fetched |
 //!
 //! # How delay is kept small
-//! The *offset* of a talker is the time from when a sample was sent, by the sender's
-//! clock, to when it is played; the *transit* of a packet, to when it came. Where the
-//! offset exceeds the transit of every packet, nothing is missing. So the receiver keeps
-//! the offset just above the transits of late: by splices where sound is periodic or
-//! quiet, and by a resampler within half a percent, which also takes up the drift between
-//! the clocks. If a packet is missing when its time has come and none that follows it is
-//! there, the sound is drawn out and the offset grows by itself: nothing that comes late
-//! is thrown away while it can still be said. A packet that will be restored from the next
-//! one's forward error correction counts as one that comes with the next.
+//! The *offset* of a talker is the time from when a sample was made, by the sender's
+//! clock, to when it is played; the *transit* of a packet, from when it was full to when it
+//! came. Where the offset exceeds every packet's length and transit, nothing is missing. So
+//! the receiver keeps the offset just above those of late: by splices where sound is
+//! periodic or quiet, and by a resampler within half a percent, which also takes up the
+//! drift between the clocks. If a packet is missing when its time has come and none that
+//! follows it is there, the sound is drawn out and the offset grows by itself: nothing that
+//! comes late is thrown away while it can still be said. A packet that will be restored
+//! from the next one's forward error correction counts as one that comes with the next.
 
 pub(crate) mod floor;
 pub(crate) mod mixer;

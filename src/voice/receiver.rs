@@ -180,7 +180,8 @@ impl Receiver {
     }
 
     fn measure(&mut self, place: Place, opus: Opus<'_>, arrival: i64) {
-        let transit = arrival - place.timestamp;
+        // Until it is full it cannot be sent: so its length is no part of the way.
+        let transit = arrival - place.timestamp - opus.duration as i64;
         let is_behind = transit - self.arrivals.base() > self.limits.max;
         if matches!(self.state, State::Waiting(_)) && self.packets.is_empty() && is_behind {
             // The sender's clock stood still while it was silent.
@@ -209,6 +210,10 @@ impl Receiver {
                 Action::Skip => self.skip(),
             }
             speed = self.steering.speed(error);
+        } else if self.gain == 0.0 {
+            // Nothing is heard: from here on it can be bit for bit again.
+            self.steering = Steering::default();
+            self.resampler = Resampler::default();
         }
         let need = self.resampler.need(speed);
         while self.sound.ahead() < need {
@@ -444,10 +449,9 @@ impl Receiver {
 
     /// All but the level.
     pub(super) fn statistics(&self) -> TalkerStatistics {
-        let packet = self.packet as i64;
         let base = self.arrivals.base();
         let delay = match self.state {
-            State::Playing => self.offset() - base + packet,
+            State::Playing => self.offset() - base,
             State::Waiting(_) => 0,
         };
         let [stretched, compressed] = self.gained.map(|samples| samples as u64);
@@ -456,7 +460,7 @@ impl Receiver {
             compressed_samples: self.counts.compressed_samples + compressed,
             jitter: std::time::Duration::from_secs_f64(self.arrivals.jitter_ms() / 1000.0),
             delay: duration(delay),
-            target: duration(self.target() - base + packet),
+            target: duration(self.target() - base),
             ..self.counts
         }
     }

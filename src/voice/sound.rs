@@ -1,7 +1,7 @@
 //! Decoded sound that waits to be played.
 
-use super::Frame;
 use super::resampler::{AFTER, BEFORE};
+use super::{Frame, gentle};
 
 /// A queue that keeps what the resampler still needs of what was played.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Sound {
         let fading = self.frames.get_mut(from..).unwrap_or_default();
         let length = fading.len() as f32;
         for (at, frame) in fading.iter_mut().enumerate() {
-            let gain = 1.0 - (at + 1) as f32 / length;
+            let gain = gentle(1.0 - (at + 1) as f32 / length);
             *frame = frame.map(|sample| sample * gain);
         }
     }

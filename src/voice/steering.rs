@@ -47,15 +47,14 @@ pub(super) struct Limits {
 impl Limits {
     /// The offset at which packets of this length should be played.
     pub(super) fn offset(&self, arrivals: &Arrivals, packet: i64) -> i64 {
-        let wait = (arrivals.spread() + MARGIN)
-            .max(self.min - packet)
-            .min(self.max - packet);
-        arrivals.base() + wait.max(MARGIN)
+        let least = packet + MARGIN;
+        let delay = (least + arrivals.spread()).max(self.min).min(self.max);
+        arrivals.base() + delay.max(least)
     }
 
     /// Samples by which this offset is too great; less than zero if it is too small.
     pub(super) fn error(&self, offset: i64, arrivals: &Arrivals, packet: i64) -> i64 {
-        let spare = offset - arrivals.latest() - MARGIN;
+        let spare = offset - arrivals.latest() - packet - MARGIN;
         let error = offset - self.offset(arrivals, packet);
         // What was needed just now is not given away, whatever should be.
         if error > 0 {
@@ -154,7 +153,7 @@ mod tests {
     fn the_delay_is_a_packet_and_ten_milliseconds_where_packets_come_regularly() {
         for packet in [10, 20] {
             let packet = milliseconds(packet);
-            let delay = LIMITS.offset(&arrivals(0), packet) + packet;
+            let delay = LIMITS.offset(&arrivals(0), packet);
             let beyond = delay - packet - milliseconds(10);
             assert!((0..milliseconds(1)).contains(&beyond), "{delay}");
         }
@@ -163,21 +162,18 @@ mod tests {
     #[test]
     fn the_delay_is_between_its_limits_but_never_impossibly_short() {
         let packet = milliseconds(10);
-        let delay = |late| LIMITS.offset(&arrivals(late), packet) + packet;
+        let delay = |late| LIMITS.offset(&arrivals(late), packet);
         assert!(delay(20) > milliseconds(40));
         assert_eq!(delay(400), LIMITS.max);
         let long = milliseconds(120);
-        assert_eq!(LIMITS.offset(&arrivals(30), long), MARGIN);
-        assert_eq!(
-            LIMITS.offset(&arrivals(0), milliseconds(3)),
-            milliseconds(17)
-        );
+        assert_eq!(LIMITS.offset(&arrivals(30), long), long + MARGIN);
+        assert_eq!(LIMITS.offset(&arrivals(0), milliseconds(3)), LIMITS.min);
     }
 
     #[test]
     fn what_packets_needed_just_now_is_not_given_away() {
         let arrivals = arrivals(200);
-        let offset = milliseconds(215);
+        let offset = milliseconds(225);
         assert!(LIMITS.error(offset, &arrivals, 480) < milliseconds(5));
         assert!(LIMITS.error(offset + 4800, &arrivals, 480) > milliseconds(90));
     }

@@ -1,5 +1,6 @@
 //! Packets that come late, twice, in another order, or not at all.
 
+use super::super::rtp;
 use super::*;
 
 fn voice(packet_ms: usize, length_ms: usize) -> Vec<Flight> {
@@ -10,17 +11,28 @@ fn voice(packet_ms: usize, length_ms: usize) -> Vec<Flight> {
     )
 }
 
-/// Takes out this share of the packets at random.
-fn lose(flights: &mut Vec<Flight>, share: f64) {
+/// Takes out this share of the packets at random. Gives how many of them the packet that
+/// follows can restore: it is there, and the encoder took what was lost for voice.
+fn lose(flights: &mut Vec<Flight>, share: f64) -> usize {
     let mut dice = Dice::new(7);
-    flights.retain(|_| dice.roll() >= share);
+    let lost: Vec<bool> = flights.iter().map(|_| dice.roll() < share).collect();
+    let corrects = |flight: &Flight| {
+        let packet = rtp::read(&flight.rtp, PAYLOAD_TYPE).unwrap();
+        packet.opus.is_some_and(|opus| opus.correction > 0)
+    };
+    let restorable = (1..flights.len())
+        .filter(|&at| lost[at - 1] && !lost[at] && corrects(&flights[at]))
+        .count();
+    let mut lost = lost.into_iter();
+    flights.retain(|_| !lost.next().unwrap_or(false));
+    restorable
 }
 
 #[test]
 fn at_five_percent_loss_with_forward_error_correction_hardly_anything_is_made_up() {
     for packet_ms in [10, 20] {
         let mut flights = voice(packet_ms, 60_000);
-        lose(&mut flights, 0.05);
+        let restorable = lose(&mut flights, 0.05);
         let heard = Bench::default().hear(60_000, flights);
         let statistics = heard.statistics();
         println!("{packet_ms} ms: {:.2} % {statistics:?}", heard.concealed());
@@ -31,7 +43,8 @@ fn at_five_percent_loss_with_forward_error_correction_hardly_anything_is_made_up
         );
         let lost = statistics.lost as f64;
         assert!((0.04..0.06).contains(&(lost / (60_000.0 / packet_ms as f64))));
-        assert!(statistics.recovered as f64 > 0.85 * lost);
+        // All but the first, by which the delay is learned.
+        assert!(statistics.recovered as usize + 2 >= restorable);
         assert!(heard.delays[5900] <= 60.0);
     }
 }
@@ -40,13 +53,14 @@ fn at_five_percent_loss_with_forward_error_correction_hardly_anything_is_made_up
 fn at_fifteen_percent_loss_what_two_losses_in_a_row_leave_is_made_up() {
     for packet_ms in [10, 20] {
         let mut flights = voice(packet_ms, 60_000);
-        lose(&mut flights, 0.15);
+        let restorable = lose(&mut flights, 0.15);
         let heard = Bench::default().hear(60_000, flights);
         println!(
             "{packet_ms} ms: {:.2} % {:?}",
             heard.concealed(),
             heard.statistics()
         );
+        assert!(heard.statistics().recovered as usize + 2 >= restorable);
         assert!(
             heard.concealed() <= 4.0,
             "{packet_ms} ms: {}",
@@ -59,15 +73,15 @@ fn at_fifteen_percent_loss_what_two_losses_in_a_row_leave_is_made_up() {
 fn without_forward_error_correction_as_much_is_made_up_as_is_lost() {
     for (share, packet_ms) in [(0.05, 10), (0.05, 20), (0.15, 10), (0.15, 20)] {
         let mut sender = Sender::new(Coding::VoiceWithoutFec, packet_ms);
-        let mut flights = talk(&mut sender, 60_000, speech);
+        let mut flights = talk(&mut sender, 30_000, speech);
         lose(&mut flights, share);
-        let heard = Bench::default().hear(60_000, flights);
+        let heard = Bench::default().hear(30_000, flights);
         let concealed = heard.concealed();
         println!(
             "{share} {packet_ms} ms: {concealed:.2} % {:?}",
             heard.statistics()
         );
-        let share = heard.statistics().lost as f64 * packet_ms as f64 / 60_000.0;
+        let share = heard.statistics().lost as f64 * packet_ms as f64 / 30_000.0;
         assert!(
             (0.95..1.1).contains(&(concealed / 100.0 / share)),
             "{concealed}"
@@ -218,8 +232,11 @@ fn a_stall_of_the_network_is_followed_by_the_last_that_was_said_and_little_delay
     assert_eq!(silent_ms(heard.part(6030, 19_900)), 0);
     assert!(heard.delays[620] < 80.0, "{}", heard.delays[620]);
     assert!(heard.delays[1900] < 35.0, "{}", heard.delays[1900]);
-    let rough = roughness(heard.part(4000, 19_900));
+    let rough = roughness(heard.part(5500, 19_900));
     assert!(rough < 2.0 * smooth(440.0, 0.5), "{rough}");
+    // What libopus makes up has small corners of its own.
+    let rough = roughness(heard.part(4000, 5500));
+    assert!(rough < 3.0 * smooth(440.0, 0.5), "{rough}");
 }
 
 #[test]

@@ -151,14 +151,14 @@ pub(super) fn tone(frequency: f64, level: f64) -> impl Fn(usize) -> Frame {
     move |at| [(level * (at as f64 * frequency * TAU / 48_000.0).sin()) as f32; 2]
 }
 
-/// Something like vowels with pauses between, three a second: the harmonics of a voice
-/// that rises and falls. Repeats after ten seconds.
+/// Something like vowels with short pauses between, three a second: the harmonics of a
+/// voice that rises and falls. Repeats after ten seconds.
 pub(super) fn speech(at: usize) -> Frame {
     static SOUND: LazyLock<Vec<f32>> = LazyLock::new(|| {
         let sample = |at: usize| {
             let time = at as f64 / 48_000.0;
             let phase = TAU * (140.0 * time + 3.0 * (TAU * 1.3 * time).sin());
-            let loudness = (0.3 - 0.7 * (TAU * 3.0 * time).cos()).max(0.0);
+            let loudness = (0.95 - (TAU * 3.0 * time).cos()).clamp(0.0, 1.0);
             let harmonics = (1..16).map(|n| (f64::from(n) * phase).sin() / f64::from(n));
             (0.3 * loudness * harmonics.sum::<f64>()) as f32
         };
