@@ -73,15 +73,15 @@ fn at_fifteen_percent_loss_what_two_losses_in_a_row_leave_is_made_up() {
 fn without_forward_error_correction_as_much_is_made_up_as_is_lost() {
     for (share, packet_ms) in [(0.05, 10), (0.05, 20), (0.15, 10), (0.15, 20)] {
         let mut sender = Sender::new(Coding::VoiceWithoutFec, packet_ms);
-        let mut flights = talk(&mut sender, 60_000, speech);
+        let mut flights = talk(&mut sender, 30_000, speech);
         lose(&mut flights, share);
-        let heard = Bench::default().hear(60_000, flights);
+        let heard = Bench::default().hear(30_000, flights);
         let concealed = heard.concealed();
         println!(
             "{share} {packet_ms} ms: {concealed:.2} % {:?}",
             heard.statistics()
         );
-        let share = heard.statistics().lost as f64 * packet_ms as f64 / 60_000.0;
+        let share = heard.statistics().lost as f64 * packet_ms as f64 / 30_000.0;
         assert!(
             (0.95..1.1).contains(&(concealed / 100.0 / share)),
             "{concealed}"
