@@ -63,7 +63,6 @@ pub mod periscope;
 mod random;
 pub mod serial;
 pub mod signaling;
-#[allow(dead_code, reason = "the element does not take sound from viewers yet")]
 mod voice;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
