@@ -188,7 +188,7 @@ impl Input {
                             ("{error:#}"),
                             ["caps {caps}"]
                         );
-                        return gst::PadProbeReturn::Drop;
+                        return gst::PadProbeReturn::Handled;
                     }
                     on_change();
                 }

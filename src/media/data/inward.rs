@@ -249,7 +249,7 @@ impl Data {
                 }
                 match passes {
                     true => gst::PadProbeReturn::Ok,
-                    false => gst::PadProbeReturn::Drop,
+                    false => gst::PadProbeReturn::Handled,
                 }
             });
     }
