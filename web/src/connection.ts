@@ -13,6 +13,7 @@ import { HEARTBEAT } from './heartbeat';
 import { Instrument, PROTOCOL } from './instrument';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
+import { bytesReceived } from './stats';
 import { gathered, mediaOf, senderOf, setAnswer, setOffer, type Media } from './negotiation';
 import { letBenchBegin, withoutCandidates } from './sdp';
 
@@ -56,6 +57,8 @@ export class Connection {
   /** From the welcome on: only a bench that speaks this protocol answers pings; another one may be silent for ever. */
   private pulse: Pulse | null = null;
   private saidQuiet = false;
+  /** What had come at the last look; null while answers are in time. */
+  private received: number | null = null;
   private readonly streams = new WeakMap<MediaStreamTrack, MediaStream>();
   /** Data that came before the connection was up as a whole; an instrument may be faster than the control channel. */
   private early: [label: string, messages: Message[]][] = [];
@@ -347,7 +350,16 @@ export class Connection {
     const what = this.pulse?.tick(now);
     if (what === 'gone') return this.end({ kind: 'silent' });
     if (what === 'ping') this.say({ type: 'ping', t: now });
+    if (this.pulse?.isLate(now)) void this.look();
+    else this.received = null;
     this.tellQuiet(this.pulse?.isQuiet(now) ?? false);
+  }
+
+  /** An answer is late. Where packets come, it is the network that lost it, and another connection would do no better. */
+  private async look(): Promise<void> {
+    const received = bytesReceived(await this.pc.getStats());
+    if (this.received !== null && received > this.received) this.pulse?.stir(performance.now());
+    this.received = received;
   }
 
   private tellQuiet(isQuiet: boolean): void {

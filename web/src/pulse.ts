@@ -3,6 +3,13 @@
  */
 
 const EVERY = 1_000;
+/**
+ * A ping that has no answer is followed by more of them: where a packet got lost, those behind it make SCTP send it again
+ * at once. Alone it would be sent again after a second at the earliest, which is most of the time until a silence.
+ */
+const IMPATIENT = 250;
+/** So late an answer is a reason to see whether anything comes. */
+const LATE = 500;
 /** So long without an answer is a reason to look for another way to the bench. */
 const QUIET = 2_000;
 /** So long is the end; the bench, too, takes a page for gone after this time. */
@@ -17,6 +24,10 @@ const NEARLY = 125;
 export class Pulse {
   private pinged = -Infinity;
   private heard: number;
+  /** When anything came that was no answer, last. */
+  private stirred = -Infinity;
+  /** When the first ping went out that has no answer yet. */
+  private asked: number | null = null;
   private ticked: number;
   /** The last round trip of a ping, in milliseconds. */
   roundTrip: number | null = null;
@@ -28,18 +39,30 @@ export class Pulse {
 
   pong(sent: number, now: number): void {
     this.heard = now;
+    this.asked = null;
     // A bench that makes up numbers must not make us show nonsense.
     if (sent <= now && now - sent < 60_000) this.roundTrip = now - sent;
   }
 
   isQuiet(now: number): boolean {
-    return now - this.heard >= QUIET;
+    return now - Math.max(this.heard, this.stirred) >= QUIET;
+  }
+
+  /** The answer is late: `stir` tells if anything else comes. */
+  isLate(now: number): boolean {
+    return this.asked !== null && now - this.asked >= LATE;
+  }
+
+  /** Packets come from the bench: its answer got lost on the way, it did not. */
+  stir(now: number): void {
+    this.stirred = now;
   }
 
   /** There is a reason to doubt: a ping goes out with the next tick, and less patience waits for its answer. */
   doubt(now: number): void {
     this.pinged = -Infinity;
     this.heard = Math.min(this.heard, now - QUIET + WOKEN);
+    this.stirred = -Infinity;
   }
 
   tick(now: number): 'ping' | 'gone' | null {
@@ -50,8 +73,10 @@ export class Pulse {
     }
     this.ticked = now;
     if (now - this.heard >= GONE) return 'gone';
-    if (now - this.pinged < EVERY - NEARLY) return null;
+    const every = this.asked === null || this.isQuiet(now) ? EVERY : IMPATIENT;
+    if (now - this.pinged < every - NEARLY) return null;
     this.pinged = now;
+    this.asked ??= now;
     return 'ping';
   }
 }

@@ -47,6 +47,14 @@ export function measure(report: Iterable<Entry>, mid: string | null, now: number
   };
 }
 
+/** All that has come from the bench, whatever it was. */
+export function bytesReceived(report: { forEach(visit: (entry: Entry) => void): void }): number {
+  let sum = 0;
+  // Not all browsers count at the transport.
+  report.forEach((entry) => (sum += entry['type'] === 'candidate-pair' ? (numeric(entry, 'bytesReceived') ?? 0) : 0));
+  return sum;
+}
+
 function iceRoundTrip(entries: Entry[], byId: Map<unknown, Entry>): number | null {
   const transport = entries.find((entry) => entry['type'] === 'transport');
   const pair =

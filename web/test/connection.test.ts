@@ -162,6 +162,21 @@ test('the time that a person may take does not end a connection that is up', () 
     assert.deepEqual(causes, []);
   }));
 
+test('a bench whose answers get lost is not silent while its packets come', () =>
+  withTimers(async (pass) => {
+    rise();
+    come({ type: 'welcome', version: 1, name: 'periscope 0.1.0', peer: 3, streams: [], channels: [] });
+    for (let i = 0; i < 40; i++) {
+      pc.received += 100;
+      await pass(100);
+    }
+    assert.ok(!said.includes('quiet'), said.join());
+    await pass(2_500);
+    assert.equal(said.at(-1), 'quiet');
+    come({ type: 'pong', t: 0 });
+    assert.equal(said.at(-1), 'answers');
+  }));
+
 test('a bench that is silent once it has seen our certificate is given up', () =>
   withTimers(async (pass) => {
     await connection.takeAnswer('v=0', 900_000);

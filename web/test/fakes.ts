@@ -56,6 +56,8 @@ export class FakePeerConnection extends EventTarget {
   candidates = 0;
   closed = false;
   readonly madeAt = performance.now();
+  /** Bytes that have come. */
+  received = 0;
   onconnectionstatechange: (() => void) | null = null;
   oniceconnectionstatechange: (() => void) | null = null;
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null;
@@ -67,6 +69,9 @@ export class FakePeerConnection extends EventTarget {
   createDataChannel(label: string, options: { negotiated: boolean; id: number }): FakeChannel {
     this.log.push(`channel ${label} ${options.negotiated} ${options.id}`);
     return this.control;
+  }
+  async getStats(): Promise<Map<string, object>> {
+    return new Map([['pair', { type: 'candidate-pair', bytesReceived: this.received }]]);
   }
   async setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
     this.log.push(`remote ${type} ${sdp.length < 20 ? sdp : '…'}`);

@@ -32,6 +32,37 @@ test('two seconds without an answer are a silence, fifteen are the end', () => {
   assert.equal(pulse.tick(25_250), 'gone');
 });
 
+test('a ping without an answer is followed by others soon, until it is a silence', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 3_000, true);
+  assert.deepEqual(run(pulse, 3_250, 7_000, false), ['ping 4000', 'ping 4250', 'ping 4500', 'ping 4750', 'ping 5000', 'ping 6000', 'ping 7000']);
+  pulse.pong(4_000, 7_100);
+  assert.deepEqual(run(pulse, 7_250, 9_000, true), ['ping 8000', 'ping 9000']);
+});
+
+test('where packets come there is no silence, but fifteen seconds without an answer are the end all the same', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 3_000, true);
+  run(pulse, 3_250, 4_250, false);
+  assert.ok(!pulse.isLate(4_250));
+  assert.ok(pulse.isLate(4_500));
+  pulse.stir(4_750);
+  assert.ok(!pulse.isQuiet(6_749));
+  assert.ok(pulse.isQuiet(6_750));
+  pulse.stir(17_900);
+  assert.ok(!pulse.isQuiet(18_000));
+  run(pulse, 4_500, 17_750, false);
+  assert.equal(pulse.tick(18_003), 'gone');
+});
+
+test('a doubt does not trust in what came before', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 4_000, true);
+  pulse.stir(4_050);
+  pulse.doubt(4_100);
+  assert.ok(pulse.isQuiet(4_600));
+});
+
 test('an answer ends the silence', () => {
   const pulse = new Pulse(0);
   run(pulse, 0, 5_000, false);
