@@ -52,7 +52,7 @@ const LOSS = 5;
 const ROUNDS = options.quick ? 1 : 3;
 /** Seconds that each round of each way is measured for, and those before in which buffers find their length. */
 const RECORD = options.quick ? 10 : 40;
-const SETTLE = 5;
+const SETTLE = options.quick ? 10 : 20;
 const RECORD_LOSS = options.quick ? 20 : 120;
 /** Encoders learn from reports how much gets lost. */
 const SETTLE_LOSS = 15;

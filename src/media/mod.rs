@@ -249,6 +249,11 @@ impl Media {
         }
     }
 
+    /// Whether browsers play sound in step with the picture.
+    pub(crate) fn keeps_lips_in_step(&self) -> bool {
+        self.locked().settings.lip_sync
+    }
+
     /// Takes part in a stream; see [`stream::Stream::subscribe`].
     pub(crate) fn subscribe(
         &self,

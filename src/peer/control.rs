@@ -70,6 +70,11 @@ pub(crate) enum FromPage {
         #[serde(default)]
         transmit: Vec<String>,
     },
+    /// The browser holds back more sound than it needs to: so much is to be left out.
+    Skip {
+        mid: String,
+        ms: u32,
+    },
     /// Something from a later version: ignored.
     #[serde(other)]
     Unknown,
@@ -222,6 +227,18 @@ mod tests {
             assert_eq!(FromPage::read(text).expect("readable"), wanted);
         }
         assert!(FromPage::read(r#"{"type":"give","to":-1}"#).is_err());
+    }
+
+    #[test]
+    fn sound_to_leave_out_is_read() {
+        assert_eq!(
+            FromPage::read(r#"{"type":"skip","mid":"audio1","ms":20}"#).expect("readable"),
+            FromPage::Skip {
+                mid: "audio1".into(),
+                ms: 20
+            }
+        );
+        assert!(FromPage::read(r#"{"type":"skip","mid":"audio1","ms":-20}"#).is_err());
     }
 
     #[test]

@@ -4,10 +4,15 @@
 //! Fanout ─▸ appsrc ─ payloader ─ webrtcbin
 //! ```
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use anyhow::Context;
 use gst::prelude::*;
 
 use super::rtc::{self, Rtc};
+use super::skip::{Fate, Skip};
+use crate::media::codec::Codec;
 use crate::media::fanout::Link;
 use crate::media::stream::{OfferedCodec, Subscription};
 
@@ -40,6 +45,8 @@ pub(crate) struct Feed {
     /// The pad of webrtcbin, and the probe that shields it.
     pad: gst::Pad,
     probe: Option<gst::PadProbeId>,
+    /// A leaf among the locks, held to decide about a packet.
+    skip: Option<Arc<Mutex<Skip>>>,
 }
 
 impl Feed {
@@ -74,7 +81,11 @@ impl Feed {
             payloader,
             pad: pad.clone(),
             probe,
+            skip: None,
         };
+        if agreed.codec.codec == Codec::Opus {
+            feed.skip = skip_in(&feed.appsrc);
+        }
         feed.appsrc.link(&feed.payloader)?;
         feed.payloader
             .static_pad("src")
@@ -84,6 +95,15 @@ impl Feed {
         feed.appsrc.sync_state_with_parent()?;
         feed.link = Some(feed.subscription.fanout().link(&feed.appsrc));
         Ok(feed)
+    }
+
+    /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
+    pub(crate) fn skip(&self, duration: Duration) {
+        if let Some(skip) = &self.skip {
+            skip.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .ask(duration);
+        }
     }
 
     /// Stops, and tells where the packets stand.
@@ -141,6 +161,37 @@ impl Drop for Feed {
             }
         }
     }
+}
+
+/// Leaves out packets of what `appsrc` sends, as [`Skip`] decides.
+fn skip_in(appsrc: &gst_app::AppSrc) -> Option<Arc<Mutex<Skip>>> {
+    let skip = Arc::new(Mutex::new(Skip::default()));
+    let source = appsrc.static_pad("src")?;
+    let decides = skip.clone();
+    source.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer_mut() else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let duration = buffer.duration().map_or(Duration::ZERO, Into::into);
+        let fate = decides
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .packet(buffer.size(), duration);
+        match fate {
+            Fate::LeftOut => return gst::PadProbeReturn::Handled,
+            Fate::Sent(Duration::ZERO) => {}
+            Fate::Sent(earlier) => {
+                let earlier = gst::ClockTime::try_from(earlier).unwrap_or_default();
+                let buffer = buffer.make_mut();
+                let pts = buffer.pts().map(|pts| pts.saturating_sub(earlier));
+                buffer.set_pts(pts);
+                let dts = buffer.dts().map(|dts| dts.saturating_sub(earlier));
+                buffer.set_dts(dts);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    })?;
+    Some(skip)
 }
 
 /// Shields the negotiation from what is in the stream.

@@ -21,6 +21,7 @@ mod opening;
 pub(crate) mod peers;
 pub(crate) mod rtc;
 pub(crate) mod session;
+mod skip;
 mod talk;
 mod voice;
 

@@ -1,7 +1,7 @@
 //! What one peer has agreed on: m-lines, codecs, and offers that are out.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::control::ToPage;
 use super::feed::{Agreement, Feed, Position};
@@ -19,7 +19,7 @@ use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
 /// One m-line of the session.
 pub(super) enum Line {
     Data,
-    Sending(Sending),
+    Sending(Box<Sending>),
     /// What is said at the other side comes here.
     Hearing(Hearing),
     /// A line of the other side's that this side does not use.
@@ -141,7 +141,7 @@ impl Negotiation {
 
     pub(super) fn sending(&self) -> impl Iterator<Item = &Sending> {
         self.lines.iter().filter_map(|line| match line {
-            Line::Sending(sending) => Some(sending),
+            Line::Sending(sending) => Some(&**sending),
             Line::Data | Line::Hearing(_) | Line::Unused => None,
         })
     }
@@ -370,6 +370,20 @@ impl Sending {
 }
 
 impl Session {
+    /// Leaves out sound of the stream with that mid. Where lips are kept in step there is
+    /// nothing to be left out.
+    pub(super) fn skip(&self, mid: &str, duration: Duration) {
+        let mline = self.negotiation.mids.iter().position(|known| known == mid);
+        if let Some(Line::Sending(sending)) =
+            mline.and_then(|mline| self.negotiation.lines.get(mline))
+            && let Some(feed) = &sending.feed
+            && !self.media.keeps_lips_in_step()
+        {
+            self.log(&format!("has {duration:?} of {mid} left out"));
+            feed.skip(duration);
+        }
+    }
+
     /// Adds an m-line for each stream that has none and that the page, as far as it has
     /// told, can receive. True if there was one.
     pub(super) fn add_missing_streams(
@@ -488,7 +502,7 @@ impl Session {
         let caps = rtc::rtp_caps(&offered, ssrc, extensions);
         let msid = self.media.msid(&stream.name);
         let pad = self.rtc.add_sender(mline, &msid, &caps)?;
-        self.negotiation.lines.push(Line::Sending(Sending {
+        self.negotiation.lines.push(Line::Sending(Box::new(Sending {
             stream: stream.name.clone(),
             offered,
             agreed,
@@ -498,7 +512,7 @@ impl Session {
             feed: None,
             fed_by: Weak::new(),
             position: None,
-        }));
+        })));
         Ok(pad)
     }
 

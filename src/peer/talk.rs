@@ -150,6 +150,7 @@ impl Session {
                 self.stop_talking();
                 self.tell_talk();
             }
+            Ok(FromPage::Skip { mid, ms }) => self.skip(&mid, Duration::from_millis(ms.into())),
             Ok(FromPage::Unknown) => {}
             Err(error) => {
                 let text = error.to_string();

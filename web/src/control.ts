@@ -104,6 +104,8 @@ export type FromPage =
   | Ask
   | { type: 'talk'; on: true; transmit: readonly string[] }
   | { type: 'talk'; on: false }
+  /** So many milliseconds of sound are to be left out, because they would only wait in this browser. */
+  | { type: 'skip'; mid: string; ms: number }
   | { type: 'bye'; text: string };
 
 /** What a person wants of control: to have it, to let go of it, to hand it over, or to keep it from all who ask. */

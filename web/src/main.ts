@@ -16,6 +16,7 @@ import { Sound } from './sound';
 import { Status } from './status';
 import { StatsLine } from './statsline';
 import { TalkRoom } from './talk/room';
+import { Trim } from './trim';
 import { Watch } from './watch';
 
 declare const PERISCOPE_VERSION: string;
@@ -75,6 +76,7 @@ function showMedia(connection: Connection | null): void {
 const app = new App(face);
 new Scanner((text) => app.takeScanned(text));
 new Watch(() => app.current, () => app.refreshConnection());
+new Trim(() => app.current);
 
 document.addEventListener('keydown', (event) => {
   const typing = event.target instanceof Element && event.target.matches('input, textarea, select');
