@@ -257,6 +257,21 @@ fn silence_has_no_hole() {
 }
 
 #[test]
+fn after_a_pause_sound_has_the_time_of_now() {
+    let _pulse = Pulse::start();
+    let line = source("nothing", "");
+    line.buffers.wait("a second", |all| all.len() > 100);
+    line.pipeline.set_state(gst::State::Paused).unwrap();
+    let before = line.buffers.get(Vec::len);
+    line.pipeline.set_state(gst::State::Playing).unwrap();
+    // Stamped with the time that has passed twice, nothing would come for a second.
+    line.buffers.wait("more", |all| all.len() > before + 20);
+    let last = line.buffers.get(|all| all.last().unwrap().pts().unwrap());
+    let now = line.pipeline.current_running_time().unwrap();
+    assert!(last <= now, "{last} is later than {now}");
+}
+
+#[test]
 fn a_device_that_is_required_is_an_error_if_it_is_not_there() {
     let pulse = Pulse::start();
     for description in [

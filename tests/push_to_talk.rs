@@ -118,6 +118,28 @@ fn who_began_to_talk_before_the_order_to_be_safe_is_not_keyed_after_it() {
 }
 
 #[test]
+fn who_had_the_transmitter_before_does_not_take_another_one_off_the_air() {
+    let mut instrument = Instrument::new();
+    let line = sink(&instrument, KX3);
+    let tell = |on: bool, number: u64| {
+        let structure = gst::Structure::builder("instrument-talk").field("on", on);
+        push(&line, event(structure.field("number", number)));
+    };
+    tell(true, 3);
+    instrument.hears("TX;");
+    line.make_safe(4);
+    instrument.hears("SAFE;");
+    tell(true, 5);
+    instrument.hears("SAFE;TX;");
+    // The first one lets go only now.
+    tell(false, 3);
+    line.send("FA;", 6);
+    assert_eq!(instrument.hears("FA;"), "TX;SAFE;TX;FA;");
+    tell(false, 5);
+    assert_eq!(instrument.hears("RX;"), "TX;SAFE;TX;FA;RX;");
+}
+
+#[test]
 fn talking_that_lasts_too_long_is_ended() {
     let mut instrument = Instrument::new();
     let line = sink(&instrument, &format!("{KX3} max-transmit=300"));

@@ -180,6 +180,37 @@ fn a_pad_that_comes_and_goes_disturbs_nobody() {
 }
 
 #[test]
+fn a_pad_that_is_added_while_the_pipeline_plays_is_heard_from() {
+    let bench = Bench::start(
+        "periscope name=p http=false console=off audiotestsrc is-live=true wave=silence ! p.",
+    );
+    let ear = gst::parse::bin_from_description(EAR, true).unwrap();
+    bench.pipeline.add(&ear).unwrap();
+    ear.sync_state_with_parent().unwrap();
+    let pad = bench.element.request_pad_simple("audio_src_0").unwrap();
+    pad.link(&ear.static_pad("sink").unwrap()).unwrap();
+    let heard = Heard::of(&bench);
+    heard.next(100);
+    let _talker = Talker::come(&bench, 1000.0);
+    heard.wait_tone(1000.0, -14.0);
+}
+
+#[test]
+fn a_pad_that_is_unlinked_and_linked_again_while_it_gives_goes_on() {
+    let bench = bench("");
+    let heard = Heard::of(&bench);
+    let pad = bench.element.static_pad("audio_src_0").unwrap();
+    let sink = pad.peer().unwrap();
+    for _ in 0..20 {
+        heard.next(30);
+        pad.unlink(&sink).unwrap();
+        std::thread::yield_now();
+        pad.link(&sink).unwrap();
+    }
+    heard.next(100);
+}
+
+#[test]
 fn the_end_of_what_comes_in_ends_what_goes_out() {
     let bench = Bench::start(
         "periscope name=p http=false console=off \

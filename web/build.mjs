@@ -9,7 +9,7 @@ import { build, transform } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** A page that a small computer hands to a phone is small: what makes it larger than this has to be worth it. */
-const MOST = 290_000;
+const MOST = 292_000;
 const target = join(here, 'dist', 'periscope.html');
 const read = (name) => readFileSync(join(here, name), 'utf8');
 

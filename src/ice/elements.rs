@@ -159,15 +159,25 @@ mod source {
 }
 
 mod sink {
+    use super::super::desk::Path;
+    use super::super::pace::Pace;
     use super::*;
     use gst_base::subclass::prelude::*;
     use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+    use std::time::Instant;
 
     #[derive(Default)]
     pub(in crate::ice) struct Sink {
         seat: OnceLock<Arc<Seat>>,
+        outgoing: Mutex<Outgoing>,
+    }
+
+    /// Held by the one streaming thread, also while it waits.
+    #[derive(Default)]
+    struct Outgoing {
         /// Packets of a list, one behind the other, on their way into one system call.
-        burst: Mutex<Vec<u8>>,
+        burst: Vec<u8>,
+        pace: Pace,
     }
 
     impl Sink {
@@ -224,23 +234,24 @@ mod sink {
             let Some((seat, path)) = self.way() else {
                 return Ok(gst::FlowSuccess::Ok);
             };
-            let mut burst = self.burst.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+            let Outgoing { burst, pace } = &mut *outgoing;
             let mut segments = Segments::new(seat.wire().most_segments());
             for buffer in list.iter() {
                 let packet = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 if !segments.fits(packet.len()) {
-                    segments.send(seat, path, &mut burst);
+                    segments.send(seat, path, burst, pace);
                 }
                 segments.add(packet.len());
                 burst.extend_from_slice(&packet);
             }
-            segments.send(seat, path, &mut burst);
+            segments.send(seat, path, burst, pace);
             Ok(gst::FlowSuccess::Ok)
         }
     }
 
     impl Sink {
-        fn way(&self) -> Option<(&Arc<Seat>, super::super::desk::Path)> {
+        fn way(&self) -> Option<(&Arc<Seat>, Path)> {
             let seat = self.seat.get()?;
             Some((seat, seat.path()?))
         }
@@ -256,8 +267,9 @@ mod sink {
         complete: bool,
     }
 
-    /// Longest content of one UDP send, RFC 768 less some headers.
-    const MAX_BURST: usize = 65_000;
+    /// Longest content of one UDP send: less than UDP's own limit (RFC 768), because what is
+    /// given to the kernel at once leaves without a pause.
+    const MAX_BURST: usize = 20_000;
 
     impl Segments {
         const fn new(most: usize) -> Self {
@@ -287,8 +299,12 @@ mod sink {
             self.bytes += length;
         }
 
-        fn send(&mut self, seat: &Seat, path: super::super::desk::Path, burst: &mut Vec<u8>) {
+        fn send(&mut self, seat: &Seat, path: Path, burst: &mut Vec<u8>, pace: &mut Pace) {
             if self.count > 0 {
+                let wait = pace.wait(self.bytes, Instant::now());
+                if !wait.is_zero() {
+                    std::thread::sleep(wait);
+                }
                 let size = (self.count > 1).then_some(self.size);
                 if !seat.wire().send(path, burst, size) {
                     seat.count_lost(self.count);

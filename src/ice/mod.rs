@@ -8,6 +8,7 @@
 pub(crate) mod agent;
 pub(crate) mod desk;
 mod elements;
+mod pace;
 pub(crate) mod port;
 pub(crate) mod seat;
 mod stun;

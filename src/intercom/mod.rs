@@ -12,7 +12,7 @@
 //!
 //! [`roster::Roster`] decides who is heard and knows neither threads nor clocks.
 //!
-//! Locks: `roster`, `arrived`, `outlets` and `engine` are leaves, held to look something up
+//! Locks: `roster`, `arrived`, `outlets`, `playing` and `engine` are leaves, held to look something up
 //! or to take it out; nothing is mixed, pushed or told under one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,6 +85,9 @@ pub(crate) trait Audience: Send + Sync {
 /// RTP packets that may wait, 2 s of ten talkers: more come only while nobody mixes.
 const MAX_ARRIVED: usize = 2000;
 
+/// The longest RTP packet that is looked at, in bytes.
+const MAX_PACKET: usize = 2048;
+
 /// A packet as it came.
 struct Arrived {
     talker: u32,
@@ -100,6 +103,8 @@ pub(crate) struct Intercom {
     outlets: Mutex<Vec<Outlet>>,
     audience: Mutex<Option<std::sync::Weak<dyn Audience>>>,
     mixer: Mutex<MixerSettings>,
+    /// The clock and base time of the pipeline, while it plays.
+    playing: Mutex<Option<(gst::Clock, gst::ClockTime)>>,
     engine: Mutex<Option<Engine>>,
     /// What the engine has counted, by talker.
     statistics: Mutex<Vec<(u32, TalkerStatistics)>>,
@@ -116,6 +121,7 @@ impl Default for Intercom {
             outlets: Mutex::default(),
             audience: Mutex::new(None),
             mixer: Mutex::default(),
+            playing: Mutex::default(),
             engine: Mutex::default(),
             statistics: Mutex::default(),
             level: Mutex::new(f64::NEG_INFINITY),
@@ -257,6 +263,10 @@ impl Intercom {
     }
 
     fn hear(&self, talker: u32, bytes: &[u8]) {
+        // None of Opus is so long (RFC 6716, section 3.2.1: 1275 bytes for 20 ms).
+        if bytes.len() > MAX_PACKET {
+            return;
+        }
         let at = self.now();
         let mut arrived = locked(&self.arrived);
         if arrived.len() < MAX_ARRIVED {
@@ -275,10 +285,15 @@ impl Intercom {
     }
 
     /// Makes what stands behind a new pad.
-    pub(crate) fn add_outlet(&self, bin: &gst::Bin, pad: &gst::GhostPad) -> anyhow::Result<()> {
+    pub(crate) fn add_outlet(
+        self: &Arc<Self>,
+        bin: &gst::Bin,
+        pad: &gst::GhostPad,
+    ) -> anyhow::Result<()> {
         let outlet = Outlet::new(bin, pad)?;
         locked(&self.outlets).push(outlet);
-        Ok(())
+        // It may be the first one of a pipeline that plays.
+        self.run_engine()
     }
 
     pub(crate) fn remove_outlet(&self, pad: &str) {
@@ -315,16 +330,42 @@ impl Intercom {
         clock: &gst::Clock,
         base_time: gst::ClockTime,
     ) -> anyhow::Result<()> {
-        if self.outlets().is_empty() {
+        self.pause();
+        *locked(&self.playing) = Some((clock.clone(), base_time));
+        self.run_engine()
+    }
+
+    /// Mixes while the pipeline plays and there is a pad, and not twice.
+    fn run_engine(self: &Arc<Self>) -> anyhow::Result<()> {
+        let Some((clock, base_time)) = locked(&self.playing).clone() else {
+            return Ok(());
+        };
+        if self.outlets().is_empty() || locked(&self.engine).is_some() {
             return Ok(());
         }
-        self.pause();
-        let engine = Engine::start(self, clock, base_time, *locked(&self.mixer))?;
-        *locked(&self.engine) = Some(engine);
+        let settings = *locked(&self.mixer);
+        let engine = Engine::start(self, &clock, base_time, settings)?;
+        let mut spare = Some(engine);
+        {
+            let mut running = locked(&self.engine);
+            if running.is_none() {
+                *running = spare.take();
+            }
+        }
+        drop(spare);
+        // The pipeline may have been paused in between, which then found nothing to stop.
+        if locked(&self.playing).is_none() {
+            self.stop_engine();
+        }
         Ok(())
     }
 
     pub(crate) fn pause(&self) {
+        let _old = locked(&self.playing).take();
+        self.stop_engine();
+    }
+
+    fn stop_engine(&self) {
         let engine = locked(&self.engine).take();
         drop(engine);
     }

@@ -4,7 +4,8 @@
 //! appsrc ─ audioconvert ─ audioresample ─ [opusenc] ─▸ the pad
 //! ```
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
 
@@ -42,6 +43,8 @@ pub(super) struct Outlet {
     pad: gst::GhostPad,
     appsrc: gst_app::AppSrc,
     chain: Vec<gst::Element>,
+    /// What follows is there, and what it takes comes: until then nothing does.
+    settled: Arc<AtomicBool>,
 }
 
 impl Outlet {
@@ -65,6 +68,7 @@ impl Outlet {
             pad: pad.clone(),
             appsrc,
             chain,
+            settled: Arc::default(),
         };
         let mut all: Vec<&gst::Element> = vec![outlet.appsrc.upcast_ref()];
         all.extend(&outlet.chain);
@@ -107,7 +111,7 @@ impl Outlet {
                 else {
                     return gst::PadProbeReturn::Ok;
                 };
-                let settled = pad.sticky_event::<gst::event::Caps>(0).is_some()
+                let settled = pad.is_linked()
                     || bin
                         .upgrade()
                         .is_some_and(|bin| bin.by_name(&encoder).is_some());
@@ -129,16 +133,17 @@ impl Outlet {
     /// Puts an encoder in if what follows takes nothing but Opus.
     pub(super) fn settle(&self) {
         let (Some(bin), true) = (self.bin.upgrade(), self.pad.is_linked()) else {
+            self.settled.store(false, Ordering::Release);
             return;
         };
         let wanted = self.pad.peer_query_caps(None);
         let raw = gst::Caps::new_empty_simple(RAW);
-        if wanted.can_intersect(&raw) || bin.by_name(&self.encoder_name()).is_some() {
+        let fits = wanted.can_intersect(&raw) || bin.by_name(&self.encoder_name()).is_some();
+        if !fits && let Err(error) = self.encode(&bin) {
+            gst::warning!(crate::CAT, obj = self.pad, "no Opus: {error:#}");
             return;
         }
-        if let Err(error) = self.encode(&bin) {
-            gst::warning!(crate::CAT, obj = self.pad, "no Opus: {error:#}");
-        }
+        self.settled.store(true, Ordering::Release);
     }
 
     fn encode(&self, bin: &gst::Bin) -> anyhow::Result<()> {
@@ -162,8 +167,8 @@ impl Outlet {
 
     /// Gives 10 ms of the mix.
     pub(super) fn push(&self, buffer: &gst::Buffer) {
-        // A pad that is not linked would end the pipeline.
-        if self.pad.is_linked() {
+        // A pad that is not linked, or does not get what it takes, would end the pipeline.
+        if self.settled.load(Ordering::Acquire) && self.pad.is_linked() {
             let _ = self.appsrc.push_buffer(buffer.clone());
         }
     }

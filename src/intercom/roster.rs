@@ -18,6 +18,8 @@ pub(crate) struct Standing {
     pub(crate) own: floor::Standing,
     /// Why asking would be in vain.
     pub(crate) obstacle: Option<Refusal>,
+    /// Something takes what is said.
+    pub(crate) has_listener: bool,
     /// Who talks.
     pub(crate) talking: Vec<u32>,
 }
@@ -29,6 +31,11 @@ impl Standing {
             (floor::Standing::Talking, _) | (floor::Standing::None, None) => String::new(),
             (floor::Standing::Refused(refusal), _) | (_, Some(refusal)) => refusal.to_string(),
         }
+    }
+
+    /// It neither talks nor wanted to.
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.own == floor::Standing::None
     }
 
     pub(crate) fn talks(&self) -> bool {
@@ -143,6 +150,7 @@ impl Roster {
             mode: self.mode(),
             own: self.floor.standing(id),
             obstacle: self.floor.obstacle(may_talk),
+            has_listener: self.floor.has_listener(),
             talking: self.talking(),
         }
     }
@@ -258,6 +266,9 @@ impl Roster {
             }
             if guest.heard != talks {
                 guest.heard = talks;
+                // While nobody mixes they would become more and more.
+                self.orders
+                    .retain(|order| !matches!(order, Order::Heard(other, _) if *other == id));
                 self.orders.push(Order::Heard(id, talks));
             }
         }

@@ -55,6 +55,9 @@ pub(super) struct Intake {
     /// Where the next piece begins: this, and so many bytes later.
     origin: Option<Duration>,
     bytes: u64,
+    /// When the device gave something last. The time stamps tell nothing of that: they follow
+    /// its clock, and so drift away from the pipeline's.
+    heard: Option<Duration>,
     /// Silence that was put in.
     pub(super) silence: Duration,
     /// Sound that was dropped because the pipeline did not take it, or lost by the device.
@@ -71,6 +74,7 @@ impl Intake {
             mode: Mode::Sound,
             origin: None,
             bytes: 0,
+            heard: None,
             silence: Duration::ZERO,
             lost: Duration::ZERO,
         }
@@ -107,6 +111,8 @@ impl Intake {
         self.waiting.clear();
         self.mode = Mode::Sound;
         self.origin = None;
+        self.bytes = 0;
+        self.heard = None;
     }
 
     /// What comes next; `now` is the running time.
@@ -125,6 +131,7 @@ impl Intake {
 
     fn sound(&mut self, recorded: Recorded, now: Duration) -> Step {
         self.mode = Mode::Sound;
+        self.heard = Some(now);
         let behind = self.waiting.iter().map(|r| r.bytes.len() as u64);
         let recent = recorded.bytes.len() as u64 + behind.sum::<u64>();
         let began = now.saturating_sub(self.length(recent));
@@ -143,7 +150,7 @@ impl Intake {
     fn silence(&mut self, now: Duration) -> Step {
         let begin = *self.origin.get_or_insert(now) + self.length(self.bytes);
         let due = match self.mode {
-            Mode::Sound => begin + self.patience,
+            Mode::Sound => self.heard.unwrap_or(begin) + self.patience,
             Mode::Silence => begin + SILENCE,
         };
         if now < due {
@@ -215,6 +222,7 @@ mod tests {
                 let (_, begin, discontinuous) = piece(&mut intake, now);
                 assert_eq!(begin, ms(10 + 10 * number), "{name}");
                 assert!(!discontinuous);
+                assert_eq!(intake.next(now), Step::Wait(PATIENCE), "{name}");
             }
             assert_eq!((intake.silence, intake.lost), (ms(0), ms(0)), "{name}");
         }
@@ -244,7 +252,7 @@ mod tests {
             intake.record(sound(value), false);
         }
         assert_eq!(piece(&mut intake, ms(505)), (5, ms(500), false));
-        assert_eq!(intake.next(ms(505)), Step::Wait(PATIENCE + ms(5)));
+        assert_eq!(intake.next(ms(505)), Step::Wait(PATIENCE));
     }
 
     #[test]
@@ -269,6 +277,21 @@ mod tests {
         assert!(discontinuous);
         assert_eq!(begin, ms(10 * u64::from(value)));
         assert_eq!(ms(1010) - begin, MOST_WAITING + ms(10));
+    }
+
+    #[test]
+    fn after_a_pause_the_time_stamps_are_those_of_now() {
+        let mut intake = intake();
+        for number in 1..=100 {
+            intake.record(sound(1), false);
+            piece(&mut intake, ms(10 * number));
+        }
+        intake.restart();
+        intake.record(sound(2), false);
+        assert_eq!(piece(&mut intake, ms(1_030)), (2, ms(1_020), false));
+        intake.restart();
+        assert_eq!(intake.next(ms(1_100)), Step::Wait(PATIENCE));
+        assert_eq!(piece(&mut intake, ms(1_200)), (0, ms(1_100), false));
     }
 
     #[test]

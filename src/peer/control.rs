@@ -1,5 +1,7 @@
 //! The messages of the control channel (pure); `web/PROTOCOL.md` describes them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Version of the protocol that this side speaks.
@@ -99,6 +101,12 @@ pub(crate) enum ToPage<'a> {
     },
     Pong {
         t: f64,
+        /// The time that buffers of the bench are stamped with, in milliseconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        now: Option<f64>,
+        /// By mid, the RTP timestamp of time 0 (90 kHz).
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        video: BTreeMap<&'a str, u32>,
     },
     Error {
         text: &'a str,

@@ -97,6 +97,15 @@ impl Feed {
         Ok(feed)
     }
 
+    /// Of a video, the RTP timestamp of running time 0.
+    pub(crate) fn begin(&self) -> Option<u32> {
+        if self.skip.is_some() {
+            return None;
+        }
+        let stats = self.payloader.property::<Option<gst::Structure>>("stats")?;
+        stats.get("timestamp-offset").ok()
+    }
+
     /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
     pub(crate) fn skip(&self, duration: Duration) {
         if let Some(skip) = &self.skip {

@@ -34,8 +34,8 @@ pub(super) struct Told {
     pub(super) talk: Option<TalkTold>,
     /// The page knows of talking.
     pub(super) talks: bool,
-    /// Labels of the instruments that are keyed for it.
-    pub(super) keyed: Vec<String>,
+    /// Labels of the instruments that are keyed for it, and by which number.
+    pub(super) keyed: Vec<(String, u64)>,
     /// Commands that went out, and those that did not.
     pub(super) commands: u64,
     pub(super) refused: u64,

@@ -22,6 +22,7 @@ pub(crate) mod peers;
 pub(crate) mod rtc;
 pub(crate) mod session;
 mod skip;
+mod sources;
 mod talk;
 mod voice;
 
@@ -92,8 +93,11 @@ pub(crate) trait Host: Send + Sync {
     /// A command from a browser, which arrived at a certain time; or why it does not go out.
     fn command(&self, peer: u32, label: &str, command: &Payload, at: Instant)
     -> Result<(), String>;
-    /// Keys the transmitter of an instrument for a peer that talks, or lets it go; or why not.
-    fn key(&self, peer: u32, label: &str, on: bool, at: Instant) -> Result<(), String>;
+    /// Keys the transmitter of an instrument for a peer that talks; gives the number by which
+    /// to let it go, or why not.
+    fn key(&self, peer: u32, label: &str, at: Instant) -> Result<u64, String>;
+    /// Lets a transmitter go, unless somebody else has keyed it since.
+    fn unkey(&self, label: &str, number: u64);
     /// Whether who came by this code, and has proved to have the certificate of this
     /// SHA-256, may come in. A code for one viewer is that viewer's from then on.
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool;

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use gst::prelude::*;
+
 use super::control::ToPage;
 use super::feed::{Agreement, Feed, Position};
 use super::opening::failed;
@@ -370,6 +372,22 @@ impl Sending {
 }
 
 impl Session {
+    /// Answers a ping, and tells by which clock pictures are stamped: so a page knows how old
+    /// they are.
+    pub(super) fn pong(&self, t: f64) {
+        let now = self.rtc.pipeline().current_running_time();
+        let lines = self.negotiation.lines.iter().zip(&self.negotiation.mids);
+        let video = lines.filter_map(|(line, mid)| match line {
+            Line::Sending(sending) => Some((mid.as_str(), sending.feed.as_ref()?.begin()?)),
+            Line::Data | Line::Hearing(_) | Line::Unused => None,
+        });
+        self.tell(&ToPage::Pong {
+            t,
+            now: now.map(|now| now.nseconds() as f64 / 1e6),
+            video: video.collect(),
+        });
+    }
+
     /// Leaves out sound of the stream with that mid. Where lips are kept in step there is
     /// nothing to be left out.
     pub(super) fn skip(&self, mid: &str, duration: Duration) {

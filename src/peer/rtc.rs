@@ -18,6 +18,7 @@ use gst_webrtc::{
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
 use super::inbox::{Event, Outbox};
+use super::sources;
 use crate::ice::agent::Agent;
 use crate::ice::port::Port;
 use crate::ice::seat::Seat;
@@ -502,10 +503,15 @@ fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>, ear:
             if let Some(certificate) = certificate {
                 element.set_property("pem", &certificate.pem);
             }
+            if let Some(pad) = element.static_pad("sink") {
+                sources::limit(&pad);
+            }
             if let Some(pad) = element.static_pad("rtp_src") {
                 turn_away(&pad, ear.cloned());
             }
         }
+        // They work off one packet after the other, although they have nothing to add.
+        "rtpulpfecenc" | "rtpredenc" => keep_lists(element),
         // All that the other side sends comes by here, decrypted and counted (RTCP), before
         // anything makes a jitter buffer and threads for it.
         "rtpssrcdemux" => {
@@ -518,6 +524,20 @@ fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>, ear:
         }
         _ => {}
     }
+}
+
+/// Lets lists of packets pass by an element that would take them apart. A list is one picture:
+/// together its packets cost little more than one, down to the socket.
+fn keep_lists(element: &gst::Element) {
+    let (Some(sink), Some(source)) = (element.static_pad("sink"), element.static_pad("src")) else {
+        return;
+    };
+    sink.add_probe(gst::PadProbeType::BUFFER_LIST, move |_, info| {
+        if let Some(gst::PadProbeData::BufferList(list)) = info.data.take() {
+            info.flow_res = source.push_list(list);
+        }
+        gst::PadProbeReturn::Handled
+    });
 }
 
 /// Drops media that nobody has asked for: webrtcbin leaves the way on open, and the peer would

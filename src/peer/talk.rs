@@ -138,7 +138,7 @@ impl Session {
             Ok(FromPage::Answer { id, sdp }) => self.take_reanswer(id, &sdp),
             Ok(FromPage::Ping { t }) => {
                 self.last_ping = Some(Instant::now());
-                self.tell(&ToPage::Pong { t });
+                self.pong(t);
             }
             Ok(FromPage::Bye { .. }) => return self.page_has_left(),
             Ok(FromPage::Take) => self.answer(&self.desk.take(self.id, at)),

@@ -48,15 +48,16 @@ impl Session {
     fn transmit_on(&mut self, labels: &[String], at: Instant) -> Result<(), Refusal> {
         let (keyed, over): (Vec<_>, Vec<_>) = std::mem::take(&mut self.news.keyed)
             .into_iter()
-            .partition(|label| labels.contains(label));
+            .partition(|(label, _)| labels.contains(label));
         self.news.keyed = keyed;
         self.unkey(&over);
         for label in labels {
-            if !self.news.keyed.contains(label) {
-                self.host
-                    .key(self.id, label, true, at)
+            if !self.news.keyed.iter().any(|(keyed, _)| keyed == label) {
+                let number = self
+                    .host
+                    .key(self.id, label, at)
                     .map_err(|reason| Refusal::Transmitter(format!("{label}: {reason}")))?;
-                self.news.keyed.push(label.clone());
+                self.news.keyed.push((label.clone(), number));
             }
         }
         Ok(())
@@ -73,26 +74,30 @@ impl Session {
         self.unkey(&keyed);
     }
 
-    fn unkey(&self, labels: &[String]) {
-        for label in labels {
-            // What cannot be told to stop has been stopped: with its control or its pad.
-            let _ = self.host.key(self.id, label, false, Instant::now());
+    fn unkey(&self, keyed: &[(String, u64)]) {
+        for (label, number) in keyed {
+            self.host.unkey(label, *number);
         }
     }
 
     /// Tells a page who talks and whether it may, if it does not know.
     pub(super) fn tell_talk(&mut self) {
-        if !self.news.talks {
-            return;
-        }
         let standing = self.intercom.standing(self.id);
         if !standing.talks() {
             // The bench may have ended it.
             self.release_keys();
         }
+        if !self.news.talks {
+            return;
+        }
         let mid = self.negotiation.heard_on().map(|(mid, _)| mid.to_owned());
         let told = TalkTold { mid, standing };
         if self.news.talk.as_ref() == Some(&told) {
+            return;
+        }
+        // A bench that takes nothing of what is said has no need to speak of it, unless it is
+        // asked.
+        if self.news.talk.is_none() && !told.standing.has_listener && told.standing.is_unasked() {
             return;
         }
         let TalkTold { mid, standing } = &told;

@@ -207,9 +207,10 @@ impl Bench {
             media: media.clone(),
             sessions: Mutex::new(Vec::new()),
         });
-        let _ = hall.set(Arc::downgrade(&bench));
         let audience: Weak<dyn Audience> = Arc::<Self>::downgrade(&bench);
         intercom.open(&settings.intercom(), audience);
+        // From here on viewers may come.
+        let _ = hall.set(Arc::downgrade(&bench));
         let started = bench
             .start_data()
             .and_then(|()| bench.watch_lan(settings))

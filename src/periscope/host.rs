@@ -63,11 +63,7 @@ impl Host for BenchHost {
     }
 
     /// Whoever keys a transmitter takes control of it, as with a command.
-    fn key(&self, peer: u32, label: &str, on: bool, at: Instant) -> Result<(), String> {
-        if !on {
-            self.data.end_talk(label);
-            return Ok(());
-        }
+    fn key(&self, peer: u32, label: &str, at: Instant) -> Result<u64, String> {
         self.data
             .check_talk(label)
             .map_err(|error| error.to_string())?;
@@ -77,7 +73,12 @@ impl Host for BenchHost {
             .map_err(|refusal| refusal.to_string())?;
         self.data
             .begin_talk(label, number)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        Ok(number)
+    }
+
+    fn unkey(&self, label: &str, number: u64) {
+        self.data.end_talk(label, number);
     }
 
     fn admit(&self, code: CodeId, certificate: &[u8; 32]) -> bool {

@@ -396,10 +396,11 @@ impl Periscope {
                 .build()
                 .upcast()
         } else {
-            gst::GhostPad::builder_from_template(template)
-                .name(&name)
-                .build()
-                .upcast()
+            let mut builder = gst::GhostPad::builder_from_template(template).name(&name);
+            if prefix == "audio_src_" {
+                builder = builder.proxy_pad_chain_function(give_voices);
+            }
+            builder.build().upcast()
         };
         let ghost = pad
             .downcast_ref::<gst::GhostPad>()
@@ -574,5 +575,18 @@ impl Periscope {
         if let Some(bench) = self.bench() {
             bench.peers.timing_changed(&timing);
         }
+    }
+}
+
+/// Gives what viewers say to what follows. Who unlinks a pad that has something under way does
+/// not mean to end the pipeline.
+fn give_voices(
+    inner: &gst::ProxyPad,
+    parent: Option<&gst::Object>,
+    buffer: gst::Buffer,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
+    match gst::ProxyPad::chain_default(inner, parent, buffer) {
+        Err(gst::FlowError::NotLinked) => Ok(gst::FlowSuccess::Ok),
+        result => result,
     }
 }

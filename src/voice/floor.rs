@@ -112,6 +112,11 @@ impl Floor {
         }
     }
 
+    /// Whether anything takes what is said.
+    pub(crate) const fn has_listener(&self) -> bool {
+        self.has_listener
+    }
+
     /// Why asking is in vain, whoever else talks. `may_talk`: by the viewer's code.
     pub(crate) fn obstacle(&self, may_talk: bool) -> Option<Refusal> {
         match self.mode {

@@ -427,7 +427,10 @@ impl Receiver {
         };
         if late >= packet.duration as u64 && self.packets.len() > 1 {
             // The decoder needs some of what was before to find its way.
-            if self.packets.len() <= LEAD_IN {
+            if packet.restarts {
+                self.decoder.restart();
+            }
+            if self.packets.len() <= LEAD_IN && packet.duration > 0 {
                 self.decoder.decode(&packet.payload);
             }
             self.packets.remove(&sequence);

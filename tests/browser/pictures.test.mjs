@@ -41,6 +41,15 @@ inEachBrowser((scenario) => {
     await page.until('two small pictures', () => document.querySelectorAll('#streams button video').length === 2);
   });
 
+  scenario('the page tells how old the picture is that it shows', async ({ bench, open }) => {
+    // What the camera took waits half a second on its way to the element.
+    const p = await bench('videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 ! queue min-threshold-time=500000000 ! p.');
+    const page = await open(await p.url());
+    await page.picture();
+    const age = await page.until('the age', () => Number(/(\d+) ms behind the bench/.exec(document.querySelector('#stats')?.textContent ?? '')?.[1] ?? 0));
+    assert.ok(age >= 500 && age < 1500, `${age} ms`);
+  });
+
   for (const [what, width, height] of /** @type {[string, number, number][]} */ ([
     ['upright', 240, 320],
     ['odd', 321, 241],

@@ -6,6 +6,7 @@
  * the control channel. `onUp` is called once, `onDown` at most once and last.
  */
 
+import { BenchClock } from './age';
 import type { Message } from './batch';
 import { codecNames, FEATURES, parse, VERSION, type FromPage, type Refused, type Safe, type Welcome } from './control';
 import { Desk } from './desk';
@@ -51,6 +52,7 @@ export class Connection {
   media: Media[] = [];
   readonly instruments = new Map<string, Instrument>();
   readonly desk = new Desk();
+  readonly clock = new BenchClock();
 
   private phase: 'building' | 'up' | 'over' = 'building';
   private readonly control: RTCDataChannel;
@@ -311,6 +313,7 @@ export class Connection {
         break;
       case 'pong':
         this.pulse?.pong(message.t, performance.now());
+        if (message.time !== null) this.clock.pong(message.t, performance.now(), message.time);
         this.tellQuiet(false);
         break;
       case 'error':

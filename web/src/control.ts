@@ -2,6 +2,8 @@
  * The messages of the control channel (PROTOCOL.md, "The control channel"). Pure.
  */
 
+import type { BenchTime } from './age';
+
 export interface Stream {
   /** Which m-line carries it; null where it is not negotiated with this page. */
   mid: string | null;
@@ -93,7 +95,8 @@ export type FromBench =
   | Talk
   | Safe
   | Refused
-  | { type: 'pong'; t: number }
+  /** `time`: null where the bench does not say. */
+  | { type: 'pong'; t: number; time: BenchTime | null }
   | { type: 'error'; text: string }
   | { type: 'bye'; text: string };
 
@@ -129,7 +132,7 @@ export function parse(json: string): FromBench | null {
       return typeof id === 'number' && typeof sdp === 'string' ? { type: 'offer', id, sdp } : null;
     }
     case 'pong':
-      return typeof message['t'] === 'number' ? { type: 'pong', t: message['t'] } : null;
+      return typeof message['t'] === 'number' ? { type: 'pong', t: message['t'], time: time(message) } : null;
     case 'instrument':
       return instrument(message);
     case 'control':
@@ -146,6 +149,12 @@ export function parse(json: string): FromBench | null {
     default:
       return null;
   }
+}
+
+function time({ now, video }: Record<string, unknown>): BenchTime | null {
+  if (typeof now !== 'number' || typeof video !== 'object' || video === null) return null;
+  const begins = Object.entries(video).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  return { now, video: new Map(begins) };
 }
 
 function welcome(message: Record<string, unknown>): Welcome {

@@ -2,9 +2,13 @@
  * The picture: one video large in #view, the others as buttons below it.
  */
 
+import type { Shown } from './age';
 import type { Media } from './negotiation';
 import type { Stream } from './control';
 import { element } from './dom';
+
+/** Nobody may ask for a while: out of sight, or without statistics. */
+const MOST_SHOWN = 240;
 
 export class Player {
   private readonly stage = element('stage');
@@ -17,6 +21,7 @@ export class Player {
   private names = new Map<string, string>();
   /** By name, since a new connection gives the same camera a new mid. */
   private chosen: string | null = null;
+  private shown: Shown[] = [];
 
   constructor() {
     this.fullscreen.onclick = () => this.toggleFullscreen();
@@ -26,11 +31,21 @@ export class Player {
       this.still.hidden = true;
       this.render();
     });
+    const note = (_: number, { rtpTimestamp, expectedDisplayTime }: VideoFrameCallbackMetadata): void => {
+      if (rtpTimestamp !== undefined && this.shown.length < MOST_SHOWN) this.shown.push({ rtp: rtpTimestamp, at: expectedDisplayTime });
+      this.view.requestVideoFrameCallback(note);
+    };
+    this.view.requestVideoFrameCallback?.(note);
   }
 
   /** The video that is shown large. */
   get current(): Media | null {
     return this.videos.find((video) => this.nameOf(video) === this.chosen) ?? this.videos[0] ?? null;
+  }
+
+  /** The frames of the large video that were shown since this was asked before, in browsers that tell. */
+  takeShown(): Shown[] {
+    return this.shown.splice(0);
   }
 
   show(media: Media[], streams: Stream[]): void {

@@ -11,6 +11,8 @@ export interface Sample {
   decoded: number;
   /** Seconds that all decoded frames together spent in this browser before they could be shown. */
   delay: number | null;
+  /** How old frames are when they are shown, in milliseconds. */
+  age: number | null;
   width: number;
   height: number;
   codec: string;
@@ -40,6 +42,7 @@ export function measure(report: Iterable<Entry>, mid: string | null, now: number
     dropped: numeric(first, 'framesDropped') ?? 0,
     decoded: numeric(first, 'framesDecoded') ?? 0,
     delay: numeric(first, 'totalProcessingDelay') ?? numeric(first, 'jitterBufferDelay'),
+    age: null,
     width: numeric(first, 'frameWidth') ?? 0,
     height: numeric(first, 'frameHeight') ?? 0,
     codec: typeof mime === 'string' ? mime.replace(/^\w+\//, '') : '',
@@ -78,7 +81,8 @@ export function words(before: Sample | null, now: Sample): string {
   }
   if (now.roundTrip !== null) parts.push(`${milliseconds(now.roundTrip)} round trip`);
   if (now.codec !== '') parts.push(CODECS[now.codec] ?? now.codec);
-  if (before !== null && now.delay !== null && before.delay !== null && now.decoded > before.decoded) {
+  if (now.age !== null) parts.push(`${milliseconds(now.age)} behind the bench`);
+  else if (before !== null && now.delay !== null && before.delay !== null && now.decoded > before.decoded) {
     const delay = ((now.delay - before.delay) / (now.decoded - before.decoded)) * 1000;
     if (delay >= 0) parts.push(`${milliseconds(delay)} in this browser`);
   }

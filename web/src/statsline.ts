@@ -25,6 +25,7 @@ export class StatsLine {
 
   private async update(): Promise<void> {
     const { connection } = this;
+    const shown = this.player.takeShown();
     if (connection === null || connection.isOver || document.visibilityState !== 'visible') return;
     const mid = this.player.current?.mid ?? null;
     if (mid === null && !connection.media.some((media) => media.kind === 'audio')) return;
@@ -35,6 +36,7 @@ export class StatsLine {
     const sample = measure(entries, mid, performance.now());
     // Not every browser says how long the network takes; our own ping always does.
     sample.roundTrip ??= connection.roundTrip;
+    sample.age = mid === null ? null : connection.clock.age(mid, shown);
     const before = this.before?.mid === mid ? this.before.sample : null;
     this.before = { mid, sample };
     this.line.textContent = words(before, sample);

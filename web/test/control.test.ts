@@ -4,7 +4,11 @@ import { codecNames, parse } from '../src/control';
 
 test('the messages of the protocol are read', () => {
   assert.deepEqual(parse('{"type":"offer","id":1,"sdp":"v=0"}'), { type: 'offer', id: 1, sdp: 'v=0' });
-  assert.deepEqual(parse('{"type":"pong","t":123.4}'), { type: 'pong', t: 123.4 });
+  assert.deepEqual(parse('{"type":"pong","t":123.4}'), { type: 'pong', t: 123.4, time: null });
+  assert.deepEqual(parse('{"type":"pong","t":1,"now":5,"video":{"video1":7,"video2":"x"}}'), {
+    type: 'pong', t: 1, time: { now: 5, video: new Map([['video1', 7]]) },
+  });
+  assert.deepEqual(parse('{"type":"pong","t":1,"now":5,"video":null}'), { type: 'pong', t: 1, time: null });
   assert.deepEqual(parse('{"type":"error","text":"no"}'), { type: 'error', text: 'no' });
   assert.deepEqual(parse('{"type":"bye"}'), { type: 'bye', text: '' });
   const welcome = '{"type":"welcome","version":1,"name":"periscope 0.1.0","peer":3,"streams":[{"mid":"video1.k3Zx","kind":"video","name":"video_0"},{"kind":"audio","name":"audio_0"}],"channels":["data_0"]}';

@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import { measure, words, type Sample } from '../src/stats';
 
 const sample = (changes: Partial<Sample> = {}): Sample => ({
-  time: 1_000, bytes: 0, frames: 0, dropped: 0, decoded: 0, delay: 0, width: 1280, height: 720, codec: 'H264', roundTrip: 3.2, ...changes,
+  time: 1_000, bytes: 0, frames: 0, dropped: 0, decoded: 0, delay: 0, age: null, width: 1280, height: 720, codec: 'H264', roundTrip: 3.2, ...changes,
 });
 
 test('the line names everything with its unit', () => {
   const now = sample({ time: 2_000, bytes: 300_000, frames: 30, decoded: 30, delay: 0.36, dropped: 2 });
   assert.equal(words(sample(), now), '1280×720 · 30 frames/s · 2.4 Mbit/s · 3 ms round trip · H.264 · 12 ms in this browser · 2 frames dropped');
+  assert.match(words(sample(), { ...now, age: 41.7 }), / · H\.264 · 42 ms behind the bench · 2 frames dropped$/);
 });
 
 test('what is not known is left out', () => {

@@ -7,11 +7,10 @@ use super::inward::{Source, Undeliverable};
 
 impl Source {
     /// Keys the instrument, or does so no more.
-    fn tell_talk(&self, on: bool, number: Option<u64>) {
-        let mut structure = gst::Structure::builder("instrument-talk").field("on", on);
-        if let Some(number) = number {
-            structure = structure.field("number", number);
-        }
+    fn tell_talk(&self, on: bool, number: u64) {
+        let structure = gst::Structure::builder("instrument-talk")
+            .field("on", on)
+            .field("number", number);
         let event = gst::event::CustomDownstreamOob::new(structure.build());
         // False where nothing is linked.
         let _ = self.pad.push_event(event);
@@ -36,17 +35,17 @@ impl Data {
             if !source.waiting().pass(number) {
                 return Err(Undeliverable::Void);
             }
-            source.tell_talk(true, Some(number));
+            source.tell_talk(true, number);
         }
         Ok(())
     }
 
-    /// The talking has ended.
-    pub(crate) fn end_talk(&self, label: &str) {
+    /// The talking that began with that number has ended.
+    pub(crate) fn end_talk(&self, label: &str, number: u64) {
         let sources = self.locked().sources.clone();
         for source in sources {
             if &*source.settings.label == label && source.news.keys() {
-                source.tell_talk(false, None);
+                source.tell_talk(false, number);
             }
         }
     }

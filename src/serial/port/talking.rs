@@ -7,11 +7,15 @@ use super::worker::Worker;
 use crate::serial::transmit::{Item, Kind};
 
 impl Worker {
-    /// Somebody begins or ends to talk.
+    /// Somebody begins or ends to talk. Who had the transmitter before lets go of what is no
+    /// longer theirs.
     pub(super) fn talk(&mut self, on: bool, number: Option<u64>) {
         if !on {
-            self.end_talk(Instant::now());
+            if number.is_none_or(|number| number >= self.keyed_by) {
+                self.end_talk(Instant::now());
+            }
         } else if self.connected && number.is_none_or(|number| number > self.after) {
+            self.keyed_by = number.unwrap_or_default();
             self.talk.begin();
         }
     }

@@ -60,6 +60,8 @@ pub(super) struct Worker {
     pub(super) guarded_since: Instant,
     /// Commands numbered up to this are not written any more.
     pub(super) after: u64,
+    /// Number of the order by which the transmitter was keyed last; 0: one without a number.
+    pub(super) keyed_by: u64,
     /// When the line is done with what was written, at its speed.
     pub(super) sent_at: Option<Instant>,
     /// The device takes no more for now.
@@ -103,6 +105,7 @@ impl Worker {
             guardian: None,
             guarded_since: Instant::now(),
             after: 0,
+            keyed_by: 0,
             sent_at: None,
             blocked: false,
             buffer: vec![0; READ_SIZE],
