@@ -47,7 +47,7 @@ inEachBrowser((scenario) => {
     const page = await open(await p.url());
     await page.picture();
     const age = await page.until('the age', () => Number(/(\d+) ms behind the bench/.exec(document.querySelector('#stats')?.textContent ?? '')?.[1] ?? 0));
-    assert.ok(age >= 500 && age < 1500, `${age} ms`);
+    assert.ok(age >= 400 && age < 1500, `${age} ms`);
   });
 
   for (const [what, width, height] of /** @type {[string, number, number][]} */ ([
