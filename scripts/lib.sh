@@ -101,8 +101,9 @@ need_node() {
 
 need_browsers() { need_packages chromium firefox-esr; }
 
-# The plugin as users get it. Cargo shows its progress.
+# The plugin as users get it, and what else is named: in one go, because an example that is
+# built by itself has the plugin built anew. Cargo shows its progress.
 build_release() {
     step "Building (the first time takes some minutes)"
-    cargo build --release --locked
+    cargo build --release --locked --lib "$@"
 }
