@@ -27,9 +27,9 @@ class Talker extends Program {
   /** What it has said that makes the measurement worthless. @type {string[]} */
   failures = [];
 
-  /** @param {string} name @param {string[]} parameters @param {(word: Word) => void} [heard] */
-  constructor(name, parameters, heard = () => {}) {
-    super(join(DIRECTORY, name), parameters, { GST_PLUGIN_PATH: PLUGIN_DIRECTORY });
+  /** @param {string} name @param {string[]} parameters @param {string} address @param {(word: Word) => void} [heard] */
+  constructor(name, parameters, address, heard = () => {}) {
+    super(join(DIRECTORY, name), parameters, { GST_PLUGIN_PATH: PLUGIN_DIRECTORY, VERSUS_ADDRESS: address });
     // One for each word that is awaited.
     this.process.setMaxListeners(0);
     createInterface({ input: /** @type {any} */ (this.process.stdout) }).on('line', (line) => {
@@ -88,7 +88,7 @@ export class Show {
   /** @param {Way} way @param {Scene} scene */
   constructor(way, scene) {
     this.scene = scene;
-    this.sender = new Talker('sender', WAYS[way].pipeline(scene).trim().split(/\s+/), (word) => this.#heard(word));
+    this.sender = new Talker('sender', WAYS[way].pipeline(scene).trim().split(/\s+/), scene.address, (word) => this.#heard(word));
   }
 
   /** Ready for viewers. @param {Way} way @param {Scene} scene */
@@ -141,7 +141,7 @@ export class Show {
 
   /** One more; gives the milliseconds from the wish to its first whole key frame. */
   async #come() {
-    this.#viewers ??= new Talker('viewers', [this.scene.codec]);
+    this.#viewers ??= new Talker('viewers', [this.scene.codec], this.scene.address);
     const viewers = this.#viewers;
     const viewer = ++this.#count;
     const first = viewers.word('first', viewer);

@@ -8,7 +8,7 @@
  */
 
 /** @typedef {'h264' | 'vp8'} Codec */
-/** @typedef {{width: number, height: number, rate: number, codec: Codec, kbit: number, sound: boolean}} Scene */
+/** @typedef {{width: number, height: number, rate: number, codec: Codec, kbit: number, sound: boolean, address: string}} Scene address: of this machine, at which viewers find the sender */
 /** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
 
 /** Moving rings fill the bitrate that the encoder is given; a ball would not. @param {Scene} scene */
@@ -30,8 +30,8 @@ const PAYLOADER = {
 };
 
 /** @param {Scene} scene */
-const periscope = ({ codec, kbit }) =>
-  `periscope name=out console=off port=0 address=127.0.0.1 identity=none mdns=false max-peers=200 video-codec=${codec} video-bitrate=${kbit}`;
+const periscope = ({ codec, kbit, address }) =>
+  `periscope name=out console=off port=0 address=${address} identity=none mdns=false max-peers=200 video-codec=${codec} video-bitrate=${kbit}`;
 
 /** @param {Scene} scene */
 const webrtcsink = ({ codec, kbit }) =>

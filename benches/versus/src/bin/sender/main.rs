@@ -6,6 +6,9 @@
 //! - `tee`: behind it, each viewer gets a plain webrtcbin. A second tee, `sound`, may stand
 //!   beside it. Both carry RTP.
 //!
+//! libnice has the address `VERSUS_ADDRESS` of this machine and no other, 127.0.0.1 if it is not
+//! set.
+//!
 //! Each I420 picture that leaves the element `clock` gets the time painted into it (see
 //! [`paint`]). Ends with its standard input.
 
@@ -116,12 +119,13 @@ fn end_on_errors(pipeline: &gst::Pipeline) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps libnice on this machine: the loopback interface, and no router asked for anything.
+/// Keeps libnice on this machine: one address, and no router asked for anything.
 fn stay_at_home(webrtcbin: &gst::Element) {
     let Some(ice) = webrtcbin.property::<Option<glib::Object>>("ice-agent") else {
         return;
     };
-    ice.emit_by_name::<bool>("add-local-ip-address", &[&"127.0.0.1"]);
+    let address = std::env::var("VERSUS_ADDRESS").unwrap_or_else(|_| "127.0.0.1".into());
+    ice.emit_by_name::<bool>("add-local-ip-address", &[&address]);
     if ice.find_property("agent").is_some()
         && let Some(agent) = ice.property::<Option<glib::Object>>("agent")
         && agent.find_property("upnp").is_some()
