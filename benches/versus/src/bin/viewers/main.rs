@@ -77,15 +77,11 @@ impl Hall {
                 }
             }
             for event in &events {
-                if event.token() == WORDS {
-                    loop {
-                        match words.try_recv() {
-                            Ok(word) => self.obey(word?)?,
-                            Err(TryRecvError::Empty) => break,
-                            Err(TryRecvError::Disconnected) => return Ok(()),
-                        }
-                    }
-                } else if let Ok(number) = u32::try_from(event.token().0) {
+                // Before each, or a full house would have the driver wait.
+                if !self.obey_all(words)? {
+                    return Ok(());
+                }
+                if let Ok(number) = u32::try_from(event.token().0) {
                     self.with(number, Viewer::receive);
                 }
             }
@@ -98,6 +94,17 @@ impl Hall {
                 .collect();
             for number in due {
                 self.with(number, |viewer| viewer.turn(now));
+            }
+        }
+    }
+
+    /// Whether there may be more words.
+    fn obey_all(&mut self, words: &Receiver<anyhow::Result<Word>>) -> anyhow::Result<bool> {
+        loop {
+            match words.try_recv() {
+                Ok(word) => self.obey(word?)?,
+                Err(TryRecvError::Empty) => return Ok(true),
+                Err(TryRecvError::Disconnected) => return Ok(false),
             }
         }
     }
