@@ -109,6 +109,7 @@ async function measured(show, duration) {
   const sum = (/** @type {(one: import('./lib/show.mjs').Counts) => number} */ of) => counts.reduce((all, one) => all + of(one), 0);
   return {
     viewers: show.count,
+    triesAgain: show.triesAgain,
     seconds,
     /** Of one core. */
     cpu: ((cpu - before.cpu) / seconds) * 100,
@@ -143,7 +144,7 @@ async function climb(way, round) {
       await show.come(viewers - show.count);
       const level = { way, round, ...(await measured(show, MEASURE)) };
       levels.push(level);
-      console.error(`  ${viewers}: ${level.cpu.toFixed(0)} %, ${level.packets.toFixed(0)} packets/s, ${level.kbit.toFixed(0)} kbit/s each, lost ${level.lost}, machine ${level.machine.toFixed(0)} %`);
+      console.error(`  ${viewers}: ${level.cpu.toFixed(0)} %, ${level.packets.toFixed(0)} packets/s, ${level.kbit.toFixed(0)} kbit/s each, lost ${level.lost}, machine ${level.machine.toFixed(0)} %${level.triesAgain > 0 ? `, tried again: ${level.triesAgain}` : ''}`);
       const isStarved = viewers > 0 && level.leastPictures < level.sourcePictures / 2;
       if (level.cpu > ENOUGH * 100 * cpus().length || isStarved) break;
     }
@@ -382,6 +383,7 @@ if (options.parts.includes('many')) {
       `${many.lost} packets are missing; ${many.sourcePictures} pictures left the source, the viewer with the fewest got ${many.leastPictures}. ` +
       `Linux dropped ${many.dropped.received} datagrams at full sockets of receivers and ${many.dropped.sent} at the sender’s.`,
     `The sender took ${many.cpu.toFixed(0)} % of a core for ${many.packets.toFixed(0)} packets/s, ${many.threads} threads, ${many.descriptors} descriptors, ${many.rss.toFixed(0)} MiB; the machine was ${many.machine.toFixed(0)} % busy, viewers included.`,
+    ...(many.triesAgain > 0 ? [`Viewers had to try again ${many.triesAgain} times until they saw something.`] : []),
     ...many.failures.slice(0, 3),
     `\n## ${MANY.crowd} viewers who come at once\n`,
     `Milliseconds from the wish to the first whole key frame, nobody having been there before; medians of ${MANY.crowds} rounds.\n`,
