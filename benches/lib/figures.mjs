@@ -31,6 +31,13 @@ export function table(rows, texts = 3) {
     .join('\n');
 }
 
+/** The same for a Markdown file. @param {string[][]} rows the first is the head @param {number} [texts] */
+export function markdown(rows, texts = 1) {
+  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  const [head = [], ...rest] = rows;
+  return [line(head), line(head.map((_, i) => (i < texts ? '---' : '--:'))), ...rest.map(line)].join('\n');
+}
+
 /** By how much y grows with each x, by least squares. @param {[x: number, y: number][]} points */
 export function slope(points) {
   const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;

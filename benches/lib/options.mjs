@@ -13,6 +13,8 @@ const { values } = parseArgs({
     codecs: { type: 'string', default: 'h264,vp8' },
     cycles: { type: 'string' },
     minutes: { type: 'string' },
+    parts: { type: 'string', default: 'curve,many,picture' },
+    rounds: { type: 'string' },
   },
 });
 
@@ -25,3 +27,7 @@ export const codecs = /** @type {('h264' | 'vp8')[]} */ (values.codecs.split(','
 export const cycles = Number(values.cycles ?? (quick ? 100 : 1000));
 /** How long a steady tone is listened to. */
 export const minutes = Number(values.minutes ?? (quick ? 0.5 : 10));
+/** What of the comparison with others is run. */
+export const parts = values.parts.split(',');
+/** How often each of those that are compared has its turn. */
+export const rounds = values.rounds === undefined ? undefined : Number(values.rounds);

@@ -37,20 +37,31 @@ export class Report {
     this.about.browsers[kind] = await browser.version();
   }
 
-  /** The lines at the top. @param {string} what is measured, and in which unit */
-  head(what) {
+  /** The lines at the top. */
+  lines() {
     const { about } = this;
     about.loadAtTheEnd = load();
-    console.log(`${this.name}, ${about.date.slice(0, 10)}, commit ${about.commit}${about.quick ? ' (quick)' : ''}`);
-    console.log(`${about.cores} × ${about.cpu}, ${about.kernel}, load ${about.load} at the start, ${about.loadAtTheEnd} at the end`);
-    console.log(`GStreamer ${about.gstreamer}, ${Object.values(about.browsers).join(', ')}`);
-    console.log(`${what}\n`);
+    return [
+      `${this.name}, ${about.date.slice(0, 10)}, commit ${about.commit}${about.quick ? ' (quick)' : ''}`,
+      `${about.cores} × ${about.cpu}, ${about.kernel}, load ${about.load} at the start, ${about.loadAtTheEnd} at the end`,
+      [`GStreamer ${about.gstreamer}`, ...Object.values(about.browsers)].join(', '),
+    ];
   }
 
-  /** Writes the file that was asked for, if any. @param {object} results */
-  async save(results) {
-    if (options.json === undefined) return;
-    await mkdir(options.json, { recursive: true });
-    await writeFile(join(options.json, `${this.name}.json`), `${JSON.stringify({ about: this.about, ...results }, null, 2)}\n`);
+  /** Prints them. @param {string} what is measured, and in which unit */
+  head(what) {
+    console.log(`${[...this.lines(), what].join('\n')}\n`);
+  }
+
+  /**
+   * Writes the files that were asked for, if any.
+   * @param {object} results
+   * @param {{directory?: string | undefined, text?: string}} [more] where, if not as asked for; for people
+   */
+  async save(results, { directory = options.json, text } = {}) {
+    if (directory === undefined) return;
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, `${this.name}.json`), `${JSON.stringify({ about: this.about, ...results }, null, 2)}\n`);
+    if (text !== undefined) await writeFile(join(directory, `${this.name}.md`), text);
   }
 }
