@@ -30,10 +30,10 @@ fn reporting(viewer: &Viewer) {
     viewer
         .webrtcbin
         .connect("on-new-transceiver", false, move |values| {
-            let transceiver = values[1]
-                .get::<gst_webrtc::WebRTCRTPTransceiver>()
-                .unwrap();
-            if transceiver.property::<gst_webrtc::WebRTCKind>("kind") != gst_webrtc::WebRTCKind::Audio {
+            let transceiver = values[1].get::<gst_webrtc::WebRTCRTPTransceiver>().unwrap();
+            if transceiver.property::<gst_webrtc::WebRTCKind>("kind")
+                != gst_webrtc::WebRTCKind::Audio
+            {
                 transceiver.set_property("codec-preferences", &caps);
             }
             None
@@ -229,8 +229,6 @@ fn of_a_stream_that_arrives_encoded_pictures_are_left_out() {
     });
     slow.wait_packets("H264", 20);
     percent.store(0, Ordering::Relaxed);
-    wait_until("all pictures", || {
-        is_thinned(&bench, &slow) == Some(false)
-    });
+    wait_until("all pictures", || is_thinned(&bench, &slow) == Some(false));
     slow.wait_packets("H264", 60);
 }

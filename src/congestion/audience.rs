@@ -26,6 +26,10 @@ const MOMENT: Duration = Duration::from_millis(200);
 /// be held down by somebody slower, or by a picture that needs few bits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// And so much faster than the main encoding's bitrate bursts have to arrive, where that can be
+/// told: a try that fails costs the viewer half a second.
+const WIDE: f64 = 1.5;
+
 /// One whose estimate has grown to the main encoding's bitrate need not wait so long.
 const GROWN: u32 = 5;
 
@@ -229,8 +233,9 @@ impl Viewer {
             }
             Size::Small => {
                 let calm = estimate.calm.min(here);
-                let comes_back =
-                    calm >= self.patience || (takes >= main && calm >= self.patience / GROWN);
+                let looks_wide = estimate.bursts.is_none_or(|bursts| bursts >= main * WIDE);
+                let comes_back = (calm >= self.patience && looks_wide)
+                    || (takes >= main && calm >= self.patience / GROWN);
                 if comes_back {
                     self.takes = Some(takes.max(main));
                     self.go(Size::Main, now);

@@ -280,7 +280,11 @@ impl Delay {
 
     /// When the group arrived, in seconds, with which the queue began to grow.
     pub(super) fn rise_began(&self) -> Option<f64> {
-        let least = self.points.iter().map(|point| point.delay).reduce(f64::min)?;
+        let least = self
+            .points
+            .iter()
+            .map(|point| point.delay)
+            .reduce(f64::min)?;
         self.points
             .iter()
             .rfind(|point| point.delay <= least + EMPTY)

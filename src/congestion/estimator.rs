@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Packet;
+use super::bursts::Bursts;
 use super::delay::{Delay, Usage};
 use super::traffic::Traffic;
 
@@ -73,6 +74,8 @@ pub(crate) struct Estimate {
     pub(crate) age: Duration,
     /// Part of the packets that got lost lately, 0–1.
     pub(crate) loss: f64,
+    /// Bit/s at which the packets of one picture arrive, if that can be told.
+    pub(crate) bursts: Option<f64>,
     /// How long the path has taken all that was sent.
     pub(crate) calm: Duration,
 }
@@ -81,6 +84,7 @@ pub(crate) struct Estimate {
 pub(crate) struct Estimator {
     delay: Delay,
     traffic: Traffic,
+    bursts: Bursts,
     bitrate: f64,
     /// No more than this is ever sent.
     ceiling: f64,
@@ -103,6 +107,7 @@ impl Estimator {
         Self {
             delay: Delay::default(),
             traffic: Traffic::default(),
+            bursts: Bursts::default(),
             bitrate: ceiling.max(LEAST),
             ceiling: ceiling.max(LEAST),
             capacity: None,
@@ -138,6 +143,7 @@ impl Estimator {
             trend: self.trend,
             queue: self.delay.queue(),
             age: self.age,
+            bursts: self.bursts.rate(),
             loss: self.traffic.loss().unwrap_or_default(),
             calm: Duration::from_secs_f64(calm),
         }
@@ -149,6 +155,7 @@ impl Estimator {
         let mut usage = Usage::Normal;
         for packet in packets {
             self.traffic.report(packet);
+            self.bursts.report(packet);
             if self.delay.arrived(packet) {
                 usage = worse(usage, self.delay.usage());
             }
@@ -159,13 +166,18 @@ impl Estimator {
             Usage::Over if self.is_recent(self.delay.newest()) => Usage::Under,
             usage => usage,
         };
-        let Some(newest) = packets.iter().map(|packet| packet.sent.as_secs_f64()).reduce(f64::max)
+        let Some(newest) = packets
+            .iter()
+            .map(|packet| packet.sent.as_secs_f64())
+            .reduce(f64::max)
         else {
             return self.estimate();
         };
         let age = now.saturating_sub(Duration::from_secs_f64(newest.max(0.0)));
         self.age = age.min(OLD);
-        let elapsed = self.updated.map_or(0.0, |last| (newest - last).clamp(0.0, 0.5));
+        let elapsed = self
+            .updated
+            .map_or(0.0, |last| (newest - last).clamp(0.0, 0.5));
         let now = self.updated.map_or(newest, |last| last.max(newest));
         self.updated = Some(now);
         let calm_since = *self.calm_since.get_or_insert(now);
@@ -190,6 +202,7 @@ impl Estimator {
             }
         };
         if self.trend == Trend::Decreasing {
+            self.bursts.forget();
             self.calm_since = Some(now);
         } else {
             self.calm_since = Some(calm_since);

@@ -9,6 +9,7 @@
 //! | [`estimator`] | one viewer's reports become a bitrate |
 //! | `delay` | whether its packets queue up somewhere: the trend of their delay |
 //! | `traffic` | how much arrived, and how much got lost |
+//! | `bursts` | how fast the packets of one picture arrive: what the path could take |
 //! | [`audience`] | all viewers of a stream: how its encoders are set, who gets which |
 //! | [`thinning`] | which pictures are left out where nothing else helps |
 //!
@@ -25,6 +26,7 @@ pub(crate) mod audience;
 pub(crate) mod estimator;
 pub(crate) mod thinning;
 
+mod bursts;
 mod delay;
 #[cfg(test)]
 mod tests;

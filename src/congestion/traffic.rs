@@ -26,19 +26,31 @@ impl Traffic {
     pub(super) fn report(&mut self, packet: &Packet) {
         let sent = packet.sent.as_secs_f64();
         self.fates.push_back((sent, packet.arrived.is_none()));
-        while self.fates.front().is_some_and(|(at, _)| *at < sent - LOSS_WINDOW) {
+        while self
+            .fates
+            .front()
+            .is_some_and(|(at, _)| *at < sent - LOSS_WINDOW)
+        {
             self.fates.pop_front();
         }
         let Some(arrived) = packet.arrived else {
             return;
         };
         let arrived = arrived.as_secs_f64();
-        if self.arrived.back().is_some_and(|(last, _)| (arrived - last).abs() > 10.0) {
+        if self
+            .arrived
+            .back()
+            .is_some_and(|(last, _)| (arrived - last).abs() > 10.0)
+        {
             // One of the clocks was set.
             self.arrived.clear();
         }
         self.arrived.push_back((arrived, packet.size));
-        while self.arrived.front().is_some_and(|(at, _)| *at < arrived - WINDOW) {
+        while self
+            .arrived
+            .front()
+            .is_some_and(|(at, _)| *at < arrived - WINDOW)
+        {
             self.arrived.pop_front();
         }
     }
@@ -63,7 +75,7 @@ impl Traffic {
             .map(|(_, size)| u64::from(*size))
             .sum();
         // Packets that came before, out of order, may be missing at the window's edge.
-        Some(bits(bytes) / span.min(WINDOW).max(LEAST))
+        Some(bits(bytes) / span.min(WINDOW))
     }
 
     /// The part of the packets that got lost lately; none if there were too few.

@@ -445,7 +445,9 @@ fn ceiling(plan: &Plan) -> u32 {
 /// Whether a property may change while its element plays, as it says itself; libvpx's
 /// encoders take a new bitrate at any time, and do not say so.
 fn is_changeable(element: &gst::Element, property: &str) -> bool {
-    let is_vpx = element.factory().is_some_and(|factory| factory.name() == "vp8enc");
+    let is_vpx = element
+        .factory()
+        .is_some_and(|factory| factory.name() == "vp8enc");
     is_vpx
         || element
             .find_property(property)
@@ -496,7 +498,11 @@ impl Picture {
 
     /// Half the width and height, even; small pictures stay as they are.
     fn half(&self) -> (u32, u32) {
-        let divisor = if self.width >= 160 && self.height >= 120 { 2 } else { 1 };
+        let divisor = if self.width >= 160 && self.height >= 120 {
+            2
+        } else {
+            1
+        };
         let even = |size: u32| (size / divisor) & !1;
         (even(self.width), even(self.height))
     }

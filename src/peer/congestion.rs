@@ -59,7 +59,9 @@ impl Session {
         if ceiling <= 0.0 {
             return;
         }
-        let estimator = self.estimator.get_or_insert_with(|| Estimator::new(ceiling));
+        let estimator = self
+            .estimator
+            .get_or_insert_with(|| Estimator::new(ceiling));
         estimator.set_ceiling(ceiling);
         let estimate = estimator.report(packets, at);
         gst::trace!(crate::CAT, "peer {}: {estimate:?}", self.id);

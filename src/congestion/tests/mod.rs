@@ -113,7 +113,11 @@ impl Simulation {
     ) -> f64 {
         let start = self.now;
         while !is_wanted(&self.last) {
-            assert!(self.now < start + limit, "not in {limit} s: {:?}", self.last);
+            assert!(
+                self.now < start + limit,
+                "not in {limit} s: {:?}",
+                self.last
+            );
             self.run(FRAME, &mut rate);
         }
         self.now - start
@@ -155,9 +159,15 @@ impl Simulation {
     fn report(&mut self) {
         let until = self.now - WAY;
         let mut packets = Vec::new();
-        while self.under_way.front().is_some_and(|(known, _)| *known <= until) {
+        while self
+            .under_way
+            .front()
+            .is_some_and(|(known, _)| *known <= until)
+        {
             packets.extend(self.under_way.pop_front().map(|(_, packet)| packet));
         }
-        self.last = self.estimator.report(&packets, Duration::from_secs_f64(self.now));
+        self.last = self
+            .estimator
+            .report(&packets, Duration::from_secs_f64(self.now));
     }
 }

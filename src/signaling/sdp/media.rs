@@ -253,9 +253,9 @@ impl Media {
             .any(|value| value.split_ascii_whitespace().nth(1) == Some(TRANSPORT_FEEDBACK));
         let has_feedback = attributes(&self.lines, "rtcp-fb").any(|value| {
             let mut words = value.split_ascii_whitespace();
-            let is_for = words.next().is_some_and(|number| {
-                number == "*" || number.parse() == Ok(payload_type)
-            });
+            let is_for = words
+                .next()
+                .is_some_and(|number| number == "*" || number.parse() == Ok(payload_type));
             is_for && words.next() == Some("transport-cc")
         });
         has_extension && has_feedback

@@ -181,7 +181,7 @@ class Cable {
     const bytes = Math.round((megabits * 1000 * buffer) / 8);
     await there('tc', `qdisc replace dev ${this.name} root handle 1: htb default 10`);
     await there('tc', `class add dev ${this.name} parent 1: classid 1:10 htb rate 10gbit quantum 60000`);
-    await there('tc', `class add dev ${this.name} parent 1: classid 1:30 htb rate ${megabits}mbit burst 5kb cburst 5kb`);
+    await there('tc', `class add dev ${this.name} parent 1: classid 1:30 htb rate ${megabits}mbit burst 1600 cburst 1600`);
     await there('tc', `qdisc add dev ${this.name} parent 1:30 handle 30: bfifo limit ${bytes}`);
     await there('nft', 'add table inet narrow');
     await there('nft', 'add chain inet narrow out { type filter hook output priority 0 ; }');
