@@ -3,6 +3,8 @@
 //! The reports come from a thread of webrtcbin's and are handed on as an event; all else
 //! is done on the peer's own thread.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -39,6 +41,35 @@ pub(super) fn listen(pad: &gst::Pad, events: &Outbox) {
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+/// Whether what got lost is sent again to a viewer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Retransmission {
+    /// A path that does not even take the pictures: each packet that is sent again, and lost
+    /// again, would keep its queue full. The next key frame makes up for all of them.
+    is_held: Arc<AtomicBool>,
+}
+
+impl Retransmission {
+    /// Decides about the requests that arrive at a pad of what sends again.
+    pub(super) fn decide_at(&self, pad: &gst::Pad) {
+        let is_held = self.is_held.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let is_request = info
+                .event()
+                .and_then(|event| event.structure())
+                .is_some_and(|structure| structure.name() == "GstRTPRetransmissionRequest");
+            match is_request && is_held.load(Ordering::Relaxed) {
+                true => gst::PadProbeReturn::Handled,
+                false => gst::PadProbeReturn::Ok,
+            }
+        });
+    }
+
+    fn hold(&self, is_held: bool) {
+        self.is_held.store(is_held, Ordering::Relaxed);
+    }
 }
 
 impl Session {
@@ -98,6 +129,10 @@ impl Session {
             }
             try_out += more.map_or(0.0, |more| more / share);
         }
+        let mut feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
+        self.rtc
+            .retransmission()
+            .hold(feeds.any(|feed| feed.is_thinned()));
         if try_out > 0.0
             && let Some(estimator) = &mut self.estimator
         {

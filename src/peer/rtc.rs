@@ -17,7 +17,7 @@ use gst_webrtc::{
 
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
-use super::congestion;
+use super::congestion::{self, Retransmission};
 use super::inbox::{Event, Outbox};
 use crate::ice::agent::Agent;
 use crate::ice::port::Port;
@@ -85,6 +85,7 @@ pub(crate) struct Rtc {
     webrtcbin: gst::Element,
     /// The agent at the shared port; none: a full one of webrtcbin's own.
     lite: Option<Agent>,
+    retransmission: Retransmission,
     /// Of the line on which the other side only sends.
     receiver: Option<WebRTCRTPTransceiver>,
 }
@@ -119,10 +120,17 @@ impl Rtc {
         }
         let certificate = network.certificate.clone();
         let feedback = events.clone();
+        let retransmission = Retransmission::default();
+        let again = retransmission.clone();
         webrtcbin
             .downcast_ref::<gst::Bin>()
             .context("webrtcbin is not a bin")?
             .connect_deep_element_added(move |_, _, element| {
+                if element.factory().is_some_and(|f| f.name() == "rtprtxsend")
+                    && let Some(pad) = element.static_pad("src")
+                {
+                    again.decide_at(&pad);
+                }
                 prepare_inner(element, certificate.as_deref(), ear.as_ref(), &feedback);
             });
         listen(&webrtcbin, events);
@@ -133,6 +141,7 @@ impl Rtc {
             pipeline,
             webrtcbin,
             lite,
+            retransmission,
             receiver: None,
         };
         rtc.watch_bus(events);
@@ -160,6 +169,10 @@ impl Rtc {
             // Messages hold references to elements: none is kept.
             gst::BusSyncReply::Drop
         });
+    }
+
+    pub(super) const fn retransmission(&self) -> &Retransmission {
+        &self.retransmission
     }
 
     pub(crate) const fn pipeline(&self) -> &gst::Pipeline {
