@@ -20,6 +20,9 @@ const CAREFUL_GROWTH: f64 = 1.1;
 /// How far above that bitrate it is not near any more.
 const NEAR: f64 = 1.15;
 
+/// And how long it takes to be sure that the path is another by now.
+const CAREFUL: Duration = Duration::from_secs(4);
+
 /// What is not used is not known: the estimate grows to no more than so much of what arrives.
 const UNUSED: f64 = 1.5;
 /// And by so many bit/s in any case, or it would never leave the ground.
@@ -28,6 +31,9 @@ const UNUSED_LEAST: f64 = 50_000.0;
 /// The part of the packets that may get lost without a queue. Wi-Fi does that; beyond, some
 /// queue on the way is too short to be seen (draft-ietf-rmcat-gcc-02, section 6).
 const TOLERABLE_LOSS: f64 = 0.10;
+
+/// Seconds of growth for one report, however long nothing was sent.
+const LONGEST: f64 = 1.0;
 
 /// Seconds from one reduction to the next.
 const REACTION: f64 = 0.2;
@@ -88,6 +94,8 @@ pub(crate) struct Estimator {
     bitrate: f64,
     /// No more than this is ever sent.
     ceiling: f64,
+    /// Bit/s that arrived when that could be told last.
+    used: f64,
     /// The bitrate at which a queue grew last.
     capacity: Option<f64>,
     trend: Trend,
@@ -110,6 +118,7 @@ impl Estimator {
             bursts: Bursts::default(),
             bitrate: ceiling.max(LEAST),
             ceiling: ceiling.max(LEAST),
+            used: 0.0,
             capacity: None,
             trend: Trend::Holding,
             updated: None,
@@ -177,7 +186,7 @@ impl Estimator {
         self.age = age.min(OLD);
         let elapsed = self
             .updated
-            .map_or(0.0, |last| (newest - last).clamp(0.0, 0.5));
+            .map_or(0.0, |last| (newest - last).clamp(0.0, LONGEST));
         let now = self.updated.map_or(newest, |last| last.max(newest));
         self.updated = Some(now);
         let calm_since = *self.calm_since.get_or_insert(now);
@@ -254,15 +263,18 @@ impl Estimator {
     }
 
     fn grow(&mut self, elapsed: f64) {
+        let calm = self.estimate().calm;
         let speed = match self.capacity {
-            Some(capacity) if self.bitrate < capacity * NEAR => CAREFUL_GROWTH,
+            Some(capacity) if self.bitrate < capacity * NEAR && calm < CAREFUL => CAREFUL_GROWTH,
             Some(_) => {
                 self.capacity = None;
                 GROWTH
             }
             None => GROWTH,
         };
-        let used = self.traffic.rate().unwrap_or_default();
+        // Where pictures are left out, a report may be on too few packets to tell.
+        let used = self.traffic.rate().unwrap_or(self.used);
+        self.used = used;
         let most = (UNUSED * used + UNUSED_LEAST).max(self.bitrate);
         self.bitrate = (self.bitrate * speed.powf(elapsed))
             .min(most)
