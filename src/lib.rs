@@ -11,6 +11,7 @@
 //! | `media` | encode once, hand out to all |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
 //! | `intercom` | who talks, and how it reaches the pads |
+//! | `congestion` | what a viewer's network takes, and what it is sent because of it |
 //! | `arbitration` | who controls the instruments, and what happens when that one is gone |
 //! | [`serial`] | instruments on serial ports: the elements `serialsrc` and `serialsink` |
 //! | [`opus`] | sound cards: the elements `opussrc` and `opussink`, and how Opus is set |
@@ -43,12 +44,13 @@
 //! seconds.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
-//! requests, who talks, jitter buffers and mixing, the tuning of Opus, intake and playout of
+//! requests, congestion control, who talks, jitter buffers and mixing, the tuning of Opus, intake and playout of
 //! sound) knows no socket, thread or GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 
 mod arbitration;
+mod congestion;
 mod expression;
 mod ice;
 mod identity;

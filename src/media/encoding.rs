@@ -7,9 +7,10 @@
 //! It is a pipeline of its own, on the clock of the user's pipeline: an encoder that
 //! fails, stalls or is slow to start harms nobody, and the next recipe is tried.
 //!
-//! Locks: `worker` is a leaf; pipelines are started and stopped outside it.
+//! Locks: `worker` is a leaf; pipelines are started, set and stopped outside it.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::Context;
@@ -22,6 +23,7 @@ use super::fanout::{Fanout, Flow, Link};
 use super::input::State;
 use super::stream::tuning;
 use super::{Settings, Timing};
+use crate::congestion::audience::Size;
 
 /// Called, with a text for the user, when an encoder had to be given up.
 pub(crate) type OnTrouble = Arc<dyn Fn(String) + Send + Sync>;
@@ -30,6 +32,7 @@ pub(crate) type OnTrouble = Arc<dyn Fn(String) + Send + Sync>;
 pub(crate) struct Plan {
     pub(crate) stream: String,
     pub(crate) codec: Codec,
+    pub(crate) size: Size,
     pub(crate) source: State,
     pub(crate) settings: Settings,
     pub(crate) timing: Timing,
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
 pub(crate) struct Encoding {
     plan: Plan,
     output: Fanout,
+    /// The bitrate that its viewers' networks take, in kbit/s.
+    bitrate: AtomicU32,
     worker: Mutex<Worker>,
 }
 
@@ -63,6 +68,7 @@ struct Running {
     /// Where in the list of recipes this one stands.
     recipe: usize,
     element: &'static str,
+    encoder: gst::Element,
     _input: Link,
 }
 
@@ -79,6 +85,7 @@ impl Encoding {
     /// An encoder that has not been started; costs nothing yet.
     pub(crate) fn new(plan: Plan) -> Self {
         Self {
+            bitrate: AtomicU32::new(ceiling(&plan)),
             plan,
             output: Fanout::new(Flow::Encoded),
             worker: Mutex::new(Worker::Idle),
@@ -95,6 +102,47 @@ impl Encoding {
         match &*self.locked() {
             Worker::Running(running) => Some(running.element),
             _ => None,
+        }
+    }
+
+    /// The bitrate that is set for it, in kbit/s: it never gets more.
+    pub(crate) fn ceiling(&self) -> u32 {
+        ceiling(&self.plan)
+    }
+
+    /// The bitrate that it has, in kbit/s.
+    pub(crate) fn bitrate(&self) -> u32 {
+        self.bitrate.load(Ordering::Relaxed)
+    }
+
+    /// Follows what its viewers' networks take: down at once, up in steps that matter.
+    /// Encoders whose bitrate cannot change while they run keep the one they began with.
+    pub(crate) fn set_bitrate(&self, kilobits: u32) {
+        let now = self.bitrate();
+        let matters = kilobits < now
+            || kilobits > now + now / 20
+            || (kilobits > now && kilobits == self.ceiling());
+        if !matters {
+            return;
+        }
+        self.bitrate.store(kilobits, Ordering::Relaxed);
+        let encoder = match &*self.locked() {
+            Worker::Running(running) => Some((running.encoder.clone(), running.recipe)),
+            // Who makes it now has maybe looked already: the next step sets it.
+            _ => None,
+        };
+        if let Some((encoder, recipe)) = encoder
+            && let Some((property, unit)) = self.recipes().get(recipe).and_then(|r| r.bitrate)
+            && is_changeable(&encoder, property)
+        {
+            gst::debug!(
+                crate::CAT,
+                "{}: {} kbit/s ({})",
+                self.plan.stream,
+                kilobits,
+                self.plan.size.as_str()
+            );
+            elements::set_if_possible(&encoder, property, &(kilobits * unit).to_string());
         }
     }
 
@@ -212,6 +260,7 @@ impl Encoding {
         let appsrc = gst_app::AppSrc::builder().name("input").build();
         input.configure(&appsrc);
         let encoder = self.encoder(recipe)?;
+        let running = encoder.clone();
         let appsink = gst_app::AppSink::builder()
             .name("output")
             .sync(false)
@@ -259,6 +308,7 @@ impl Encoding {
             pipeline,
             recipe: number,
             element: recipe.element,
+            encoder: running,
             _input: link,
         })
     }
@@ -273,14 +323,7 @@ impl Encoding {
                 elements::set_if_possible(&encoder, name, &value);
             }
         }
-        let kilobits = match settings.video_bitrate {
-            0 => encoders::automatic_bitrate(
-                picture.width,
-                picture.height,
-                picture.frames_per_second,
-            ),
-            set => set,
-        };
+        let kilobits = self.bitrate();
         if let Some((property, unit)) = recipe.bitrate {
             elements::set_if_possible(&encoder, property, &(kilobits * unit).to_string());
         }
@@ -315,15 +358,25 @@ impl Encoding {
                 capsfilter(&format!("audio/x-raw,rate=48000,channels={channels}"))?,
             ]);
         }
-        Ok(vec![
-            elements::make("videoconvert", &[("n-threads", "2")])?,
-            elements::make("videoscale", &[])?,
-            // Codecs with 4:2:0 chroma have even sizes only.
-            capsfilter(&format!(
-                "video/x-raw,format={},width=[2,16384,2],height=[2,16384,2]",
-                recipe.raw_format
-            ))?,
-        ])
+        // Codecs with 4:2:0 chroma have even sizes only.
+        let (width, height) = match self.plan.size {
+            Size::Small => {
+                let (width, height) = Picture::of(&self.plan.source).half();
+                (width.to_string(), height.to_string())
+            }
+            Size::Main => ("[2,16384,2]".to_owned(), "[2,16384,2]".to_owned()),
+        };
+        let scale = elements::make("videoscale", &[])?;
+        let convert = elements::make("videoconvert", &[("n-threads", "2")])?;
+        let format = recipe.raw_format;
+        let caps = capsfilter(&format!(
+            "video/x-raw,format={format},width={width},height={height}"
+        ))?;
+        Ok(match self.plan.size {
+            Size::Main => vec![convert, scale, caps],
+            // There is less to convert in a small picture.
+            Size::Small => vec![scale, convert, caps],
+        })
     }
 
     /// Goes on with the next recipe when the encoder fails while it runs.
@@ -378,6 +431,29 @@ impl Encoding {
     }
 }
 
+/// The bitrate that is set for an encoding, in kbit/s.
+fn ceiling(plan: &Plan) -> u32 {
+    match plan.settings.video_bitrate {
+        0 => {
+            let picture = Picture::of(&plan.source);
+            encoders::automatic_bitrate(picture.width, picture.height, picture.frames_per_second)
+        }
+        set => set,
+    }
+}
+
+/// Whether a property may change while its element plays, as it says itself; libvpx's
+/// encoders take a new bitrate at any time, and do not say so.
+fn is_changeable(element: &gst::Element, property: &str) -> bool {
+    let is_vpx = element
+        .factory()
+        .is_some_and(|factory| factory.name() == "vp8enc");
+    is_vpx
+        || element
+            .find_property(property)
+            .is_some_and(|spec| spec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING))
+}
+
 fn capsfilter(caps: &str) -> anyhow::Result<gst::Element> {
     Ok(gst::ElementFactory::make("capsfilter")
         .property("caps", caps.parse::<gst::Caps>()?)
@@ -418,6 +494,17 @@ impl Picture {
             picture.frames_per_second = f64::from(rate.numer()) / f64::from(rate.denom());
         }
         picture
+    }
+
+    /// Half the width and height, even; small pictures stay as they are.
+    fn half(&self) -> (u32, u32) {
+        let divisor = if self.width >= 160 && self.height >= 120 {
+            2
+        } else {
+            1
+        };
+        let even = |size: u32| (size / divisor) & !1;
+        (even(self.width), even(self.height))
     }
 
     /// Frames in a time, at least one.

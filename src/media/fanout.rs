@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use gst::prelude::*;
 
+use super::gate::Gate;
 use super::key_frames::KeyFrameRequests;
 
 /// What flows through a [`Fanout`], which decides what a slow consumer loses.
@@ -109,6 +110,8 @@ impl Recent {
 #[derive(Debug)]
 struct Consumer {
     appsrc: gst_app::AppSrc,
+    /// Of a viewer.
+    gate: Option<Arc<Gate>>,
     needs_key_frame: AtomicBool,
     pushed: AtomicU64,
     dropped: AtomicU64,
@@ -186,6 +189,16 @@ impl Fanout {
     /// Adds a consumer that was set up by [`Fanout::configure`] and has been started:
     /// an `appsrc` that is not running refuses buffers.
     pub(crate) fn link(&self, appsrc: &gst_app::AppSrc) -> Link {
+        self.link_by(appsrc, None)
+    }
+
+    /// The same for a viewer, who gets what goes through its gate. One who has had pictures
+    /// from elsewhere goes on with the next key frame.
+    pub(crate) fn link_viewer(&self, appsrc: &gst_app::AppSrc, gate: &Arc<Gate>) -> Link {
+        self.link_by(appsrc, Some(gate.clone()))
+    }
+
+    fn link_by(&self, appsrc: &gst_app::AppSrc, gate: Option<Arc<Gate>>) -> Link {
         let weak = Arc::downgrade(&self.0);
         let probe = appsrc.static_pad("src").and_then(|pad| {
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
@@ -199,22 +212,25 @@ impl Fanout {
             })
         });
 
+        let goes_on = gate.as_ref().is_some_and(|gate| gate.has_begun());
         let consumer = Arc::new(Consumer {
             appsrc: appsrc.clone(),
+            gate,
             needs_key_frame: AtomicBool::new(self.0.flow == Flow::Encoded),
             pushed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         });
         let starts = match self.0.flow {
-            Flow::Encoded => self.catch_up(&consumer),
-            Flow::Pictures | Flow::Sound => {
+            Flow::Encoded if !goes_on => self.catch_up(&consumer),
+            Flow::Encoded | Flow::Pictures | Flow::Sound => {
                 locked(&self.0.shared).add(&consumer);
                 false
             }
         };
         match self.0.flow {
             Flow::Encoded if starts => {}
-            Flow::Encoded => self.request_key_frame(),
+            Flow::Encoded if consumer.wants_key_frame() => self.request_key_frame(),
+            Flow::Encoded => {}
             Flow::Pictures => {
                 let latest = locked(&self.0.latest).clone();
                 if let Some(sample) = latest {
@@ -359,15 +375,27 @@ impl Consumer {
     fn offer(&self, sample: &gst::Sample, buffer: &gst::BufferRef, flow: Flow) -> bool {
         if flow == Flow::Encoded {
             let is_delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            let size = buffer.size();
+            if let Some(gate) = &self.gate {
+                gate.count(size);
+            }
             if self.appsrc.current_level_buffers() >= MAX_WAITING {
                 self.needs_key_frame.store(true, Ordering::Relaxed);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 // Asking now would only add to what cannot be taken.
                 return false;
             }
-            if is_delta && self.needs_key_frame.load(Ordering::Relaxed) {
+            let waits = self.needs_key_frame.load(Ordering::Relaxed);
+            let is_welcome = match &self.gate {
+                _ if waits && is_delta => false,
+                Some(gate) if waits && !gate.goes_on_with(sample) => false,
+                Some(gate) => gate.admits(size, !is_delta),
+                None => true,
+            };
+            if !is_welcome {
+                self.needs_key_frame.store(true, Ordering::Relaxed);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                return true;
+                return self.wants_key_frame();
             }
             self.needs_key_frame.store(false, Ordering::Relaxed);
         }
@@ -375,7 +403,15 @@ impl Consumer {
         false
     }
 
+    /// Whether one may be asked for on its behalf.
+    fn wants_key_frame(&self) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.wants_key_frame())
+    }
+
     fn push(&self, sample: &gst::Sample) {
+        if let Some(gate) = &self.gate {
+            gate.sent(sample);
+        }
         // Fails while the consumer's pipeline stops: it is about to unlink.
         let counter = match self.appsrc.push_sample(sample) {
             Ok(_) => &self.pushed,

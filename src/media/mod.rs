@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
+use crate::congestion::Congestion;
+use crate::congestion::audience::Size;
 use crate::opus::Profile;
 
 pub(crate) mod codec;
@@ -19,10 +21,13 @@ pub(crate) mod elements;
 pub(crate) mod encoders;
 pub(crate) mod encoding;
 pub(crate) mod fanout;
+pub(crate) mod gate;
 pub(crate) mod input;
 pub(crate) mod key_frames;
+pub(crate) mod place;
 pub(crate) mod playout_delay;
 pub(crate) mod stream;
+pub(crate) mod transport_feedback;
 
 /// Which video codecs are sent (property `video-codec`).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
@@ -100,6 +105,8 @@ pub(crate) struct Settings {
     pub(crate) video_encoder: Option<String>,
     /// Sound and picture are shown as they belong together, not each as early as can be.
     pub(crate) lip_sync: bool,
+    /// What becomes of viewers whose network does not carry the stream.
+    pub(crate) congestion: Congestion,
 }
 
 impl Default for Settings {
@@ -112,6 +119,7 @@ impl Default for Settings {
             audio_bitrate: 0,
             video_encoder: None,
             lip_sync: false,
+            congestion: Congestion::default(),
         }
     }
 }
@@ -254,11 +262,17 @@ impl Media {
         self.locked().settings.lip_sync
     }
 
+    /// What becomes of viewers whose network does not carry a stream.
+    pub(crate) fn congestion(&self) -> Congestion {
+        self.locked().settings.congestion
+    }
+
     /// Takes part in a stream; see [`stream::Stream::subscribe`].
     pub(crate) fn subscribe(
         &self,
         stream: &stream::Stream,
         codec: codec::Codec,
+        size: Size,
     ) -> anyhow::Result<stream::Subscription> {
         let (settings, timing, on_trouble) = {
             let state = self.locked();
@@ -270,6 +284,7 @@ impl Media {
         };
         stream.subscribe(
             codec,
+            size,
             &settings,
             &timing,
             &on_trouble.unwrap_or_else(|| Arc::new(|_| {})),

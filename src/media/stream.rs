@@ -1,10 +1,11 @@
 //! One stream of the bench: an input, and the encodings of it that are in use.
 //!
-//! Locks: `encodings` is held for look-ups only; an encoder is started and stopped
-//! outside it.
+//! Locks: `encodings` is held for look-ups only; an encoder is started, set and stopped
+//! outside it. `audiences` is a leaf.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use super::codec::{Codec, DEFAULT_PROFILE_LEVEL_ID};
 use super::encoders;
@@ -12,6 +13,7 @@ use super::encoding::{Encoding, OnTrouble, Plan};
 use super::fanout::Fanout;
 use super::input::{Input, Kind, State};
 use super::{Settings, Timing, VideoCodec, elements};
+use crate::congestion::audience::{Audience, Size};
 use crate::opus::tuning::Tuning;
 
 /// One video or audio stream that viewers can watch.
@@ -19,7 +21,11 @@ pub(crate) struct Stream {
     /// Name of the element's pad.
     pub(crate) name: String,
     pub(crate) input: Arc<Input>,
-    encodings: Mutex<HashMap<Codec, Weak<Encoding>>>,
+    encodings: Mutex<HashMap<(Codec, Size), Weak<Encoding>>>,
+    /// Who watches what is encoded here.
+    pub(super) audiences: Mutex<HashMap<Codec, Audience>>,
+    /// Origin of the times that `audiences` are told.
+    pub(super) epoch: Instant,
 }
 
 /// A codec that a stream can be had in, with what SDP says of it.
@@ -32,6 +38,16 @@ pub(crate) struct OfferedCodec {
     pub(crate) stereo: bool,
 }
 
+/// An encoder that runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RunningEncoder {
+    pub(crate) codec: Codec,
+    pub(crate) size: Size,
+    pub(crate) element: &'static str,
+    /// As it is set, in kbit/s.
+    pub(crate) bitrate: u32,
+}
+
 /// A viewer's hold on a stream in one codec. The encoder runs while one is alive.
 pub(crate) struct Subscription {
     fanout: Fanout,
@@ -41,6 +57,11 @@ pub(crate) struct Subscription {
 impl Subscription {
     pub(crate) const fn fanout(&self) -> &Fanout {
         &self.fanout
+    }
+
+    /// Bitrate that is set for what is encoded here, in kbit/s.
+    pub(crate) fn ceiling(&self) -> Option<u32> {
+        self.encoding.as_ref().map(|encoding| encoding.ceiling())
     }
 
     /// The element that encodes, if one does.
@@ -57,6 +78,8 @@ impl Stream {
             name: name.to_owned(),
             input,
             encodings: Mutex::new(HashMap::new()),
+            audiences: Mutex::new(HashMap::new()),
+            epoch: Instant::now(),
         }
     }
 
@@ -87,6 +110,7 @@ impl Stream {
     pub(crate) fn subscribe(
         &self,
         codec: Codec,
+        size: Size,
         settings: &Settings,
         timing: &Timing,
         on_trouble: &OnTrouble,
@@ -107,27 +131,38 @@ impl Stream {
             }
             State::Encoded { .. } | State::Raw { .. } => {}
         }
-        let encoding = {
-            let mut encodings = self
-                .encodings
+        // An encoder that starts for viewers with a narrow path starts with what it takes.
+        let narrow = match size {
+            Size::Main => None,
+            Size::Small => self
+                .audiences
                 .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            match encodings.get(&codec).and_then(Weak::upgrade) {
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&codec)
+                .map(|audience| audience.rates().small),
+        };
+        let encoding = {
+            let mut encodings = self.encodings();
+            match encodings.get(&(codec, size)).and_then(Weak::upgrade) {
                 Some(running) => running,
                 None => {
                     let made = Arc::new(Encoding::new(Plan {
                         stream: self.name.clone(),
                         codec,
+                        size,
                         source,
                         settings: settings.clone(),
                         timing: timing.clone(),
                         on_trouble: on_trouble.clone(),
                     }));
-                    encodings.insert(codec, Arc::downgrade(&made));
+                    encodings.insert((codec, size), Arc::downgrade(&made));
                     made
                 }
             }
         };
+        if let Some(kilobits) = narrow {
+            encoding.set_bitrate(kilobits);
+        }
         encoding.start()?;
         Ok(Subscription {
             fanout: encoding.output().clone(),
@@ -135,18 +170,34 @@ impl Stream {
         })
     }
 
-    /// The encoders that run for this stream, by codec.
-    pub(crate) fn encoders(&self) -> Vec<(Codec, &'static str)> {
-        let encodings: Vec<(Codec, Arc<Encoding>)> = self
-            .encodings
+    fn encodings(&self) -> MutexGuard<'_, HashMap<(Codec, Size), Weak<Encoding>>> {
+        self.encodings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The encoding of this codec and size, if somebody watches it.
+    pub(super) fn encoding(&self, codec: Codec, size: Size) -> Option<Arc<Encoding>> {
+        self.encodings().get(&(codec, size))?.upgrade()
+    }
+
+    /// The encoders that run for this stream, by codec and size.
+    pub(crate) fn encoders(&self) -> Vec<RunningEncoder> {
+        let encodings: Vec<(Codec, Size, Arc<Encoding>)> = self
+            .encodings()
             .iter()
-            .filter_map(|(codec, weak)| Some((*codec, weak.upgrade()?)))
+            .filter_map(|((codec, size), weak)| Some((*codec, *size, weak.upgrade()?)))
             .collect();
         let mut running: Vec<_> = encodings
             .iter()
-            .filter_map(|(codec, encoding)| Some((*codec, encoding.element()?)))
+            .filter_map(|(codec, size, encoding)| {
+                Some(RunningEncoder {
+                    codec: *codec,
+                    size: *size,
+                    element: encoding.element()?,
+                    bitrate: encoding.bitrate(),
+                })
+            })
             .collect();
         running.sort_unstable();
         running

@@ -5,15 +5,19 @@
 //! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gst::prelude::*;
 
-use super::rtc::{self, Rtc};
+use super::rtc::{self, Extensions, Rtc};
 use super::skip::{Fate, Skip};
+use crate::congestion::audience::Size;
+use crate::congestion::estimator::{Estimate, Trend};
 use crate::media::codec::Codec;
 use crate::media::fanout::Link;
+use crate::media::gate::Gate;
+use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Subscription};
 
 /// What was negotiated for a stream.
@@ -22,8 +26,7 @@ pub(crate) struct Agreement {
     pub(crate) codec: OfferedCodec,
     pub(crate) payload_type: u8,
     pub(crate) ssrc: u32,
-    /// Whether our RTP header extensions are in the offer.
-    pub(crate) extensions: bool,
+    pub(crate) extensions: Extensions,
     /// Where an earlier feed of the same line stopped.
     pub(crate) position: Option<Position>,
 }
@@ -47,6 +50,17 @@ pub(crate) struct Feed {
     probe: Option<gst::PadProbeId>,
     /// A leaf among the locks, held to decide about a packet.
     skip: Option<Arc<Mutex<Skip>>>,
+    /// Of pictures: what of them goes out.
+    gate: Arc<Gate>,
+    /// Where the viewer reports what its network takes, if there is an encoder to follow.
+    place: Option<Place>,
+    size: Size,
+    /// Bits that came up to the gate, for the rate of the encoding.
+    flow: Flow,
+    /// Whether the viewer reports when packets arrive.
+    reports: bool,
+    /// Buffers that were sent and dropped before the present encoding.
+    before: (u64, u64),
 }
 
 impl Feed {
@@ -82,6 +96,12 @@ impl Feed {
             pad: pad.clone(),
             probe,
             skip: None,
+            gate: Arc::default(),
+            place: None,
+            size: Size::Main,
+            flow: Flow::default(),
+            reports: agreed.extensions.transport_feedback,
+            before: (0, 0),
         };
         if agreed.codec.codec == Codec::Opus {
             feed.skip = skip_in(&feed.appsrc);
@@ -93,7 +113,7 @@ impl Feed {
             .link(pad)?;
         feed.payloader.sync_state_with_parent()?;
         feed.appsrc.sync_state_with_parent()?;
-        feed.link = Some(feed.subscription.fanout().link(&feed.appsrc));
+        feed.link = Some(feed.join());
         Ok(feed)
     }
 
@@ -104,6 +124,21 @@ impl Feed {
         }
         let stats = self.payloader.property::<Option<gst::Structure>>("stats")?;
         stats.get("timestamp-offset").ok()
+    }
+
+    /// Takes part in what is subscribed to.
+    fn join(&self) -> Link {
+        let fanout = self.subscription.fanout();
+        match self.reports {
+            true => fanout.link_viewer(&self.appsrc, &self.gate),
+            false => fanout.link(&self.appsrc),
+        }
+    }
+
+    /// The viewer reports there what its network takes.
+    pub(crate) fn with_place(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
     }
 
     /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
@@ -137,17 +172,131 @@ impl Feed {
 
     /// Buffers sent to this peer.
     pub(crate) fn sent(&self) -> u64 {
-        self.link.as_ref().map_or(0, Link::pushed)
+        self.before.0 + self.link.as_ref().map_or(0, Link::pushed)
     }
 
     /// Buffers that this peer could not take, or that came before its key frame.
     pub(crate) fn dropped(&self) -> u64 {
-        self.link.as_ref().map_or(0, Link::dropped)
+        self.before.1 + self.link.as_ref().map_or(0, Link::dropped)
     }
 
     /// The element that encodes, if one does.
     pub(crate) fn encoder(&self) -> Option<&'static str> {
         self.subscription.encoder()
+    }
+}
+
+/// The network of the viewer.
+impl Feed {
+    /// The encoding that the viewer gets, if that may change.
+    pub(crate) fn size(&self) -> Option<Size> {
+        self.reports.then_some(self.size)
+    }
+
+    /// Whether pictures are left out for this viewer.
+    pub(crate) fn is_thinned(&self) -> bool {
+        self.gate.is_narrow()
+    }
+
+    /// Most bit/s that is sent, if there is an encoder that keeps to it.
+    pub(crate) fn ceiling(&self) -> Option<f64> {
+        let kilobits = self.subscription.ceiling()?;
+        Some(f64::from(kilobits) * 1000.0)
+    }
+
+    /// Bit/s that came up to the gate lately.
+    pub(crate) const fn rate(&self) -> Option<f64> {
+        self.flow.rate
+    }
+
+    pub(crate) const fn has_reports(&self) -> bool {
+        self.reports
+    }
+
+    /// The viewer's path takes `bitrate` for this stream. `other` gives another encoding of
+    /// it. Gives the bitrate that the path is to be tried out with, if it is.
+    pub(crate) fn follow(
+        &mut self,
+        bitrate: f64,
+        estimate: &Estimate,
+        other: impl FnOnce(Size) -> anyhow::Result<Subscription>,
+    ) -> Option<f64> {
+        self.flow.measure(self.gate.offered());
+        self.thin(bitrate, estimate);
+        let verdict = self.place.as_ref()?.report(bitrate, estimate);
+        if verdict.size != self.size {
+            match other(verdict.size) {
+                Ok(subscription) => self.change_to(verdict.size, subscription),
+                Err(error) => {
+                    gst::warning!(crate::CAT, "no smaller picture: {error:#}");
+                    self.place.as_ref()?.stays();
+                }
+            }
+        }
+        verdict.try_out
+    }
+
+    /// Has pictures left out while the encoding is more than the path takes. What begins to
+    /// queue is stopped at once; whoever encodes takes a moment to follow.
+    fn thin(&self, bitrate: f64, estimate: &Estimate) {
+        let is_too_much = self.flow.rate.map(|offered| bitrate < offered);
+        if !self.gate.is_narrow() {
+            if estimate.trend == Trend::Decreasing
+                && let Some(offered) = self.flow.rate
+                && bitrate < offered
+            {
+                // What was sent since the report was made is on its way, too.
+                let more = estimate
+                    .age
+                    .mul_f64((offered / bitrate - 1.0).min(MOST_UNKNOWN));
+                self.gate.narrow(bitrate, estimate.queue + more);
+            }
+        } else if is_too_much == Some(false) {
+            self.gate.open();
+        } else {
+            self.gate.set_bitrate(bitrate);
+        }
+    }
+
+    /// Goes on with another encoding, from its next key frame.
+    fn change_to(&mut self, size: Size, subscription: Subscription) {
+        self.before = (self.sent(), self.dropped());
+        self.link = None;
+        let _old = std::mem::replace(&mut self.subscription, subscription);
+        self.size = size;
+        self.flow = Flow::default();
+        if size == Size::Main {
+            self.gate.open();
+        }
+        self.link = Some(self.join());
+    }
+}
+
+/// How much flows, measured now and then.
+#[derive(Debug, Default)]
+struct Flow {
+    since: Option<(Instant, u64)>,
+    /// Bit/s; none before there was time to measure.
+    rate: Option<f64>,
+}
+
+/// More than this factor beyond what a path takes was not sent for as long as a report takes:
+/// packets that find a full queue get lost.
+const MOST_UNKNOWN: f64 = 3.0;
+
+/// Over how long a rate is measured: an encoder's pictures differ.
+const MEASURE: Duration = Duration::from_millis(400);
+
+impl Flow {
+    fn measure(&mut self, bytes: u64) {
+        let now = Instant::now();
+        let (at, before) = *self.since.get_or_insert((now, bytes));
+        let elapsed = now.saturating_duration_since(at);
+        if elapsed >= MEASURE {
+            let bits = bytes.saturating_sub(before).saturating_mul(8);
+            self.rate = Some(bits as f64 / elapsed.as_secs_f64());
+            self.since = Some((now, bytes));
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::SignalingError;
 use super::chunks::Payload;
 use super::control;
 use crate::arbitration::pulse::Pulse;
+use crate::congestion::Packet;
 use crate::ice::seat::SeatEvent;
 use crate::media::Timing;
 use crate::media::data::Dropped;
@@ -55,6 +56,12 @@ pub(crate) enum Event {
     TakeShortAnswer {
         fingerprint: [u8; 32],
         reply: Reply<Result<(), SignalingError>>,
+    },
+    /// The browser reports when packets reached it.
+    Feedback {
+        packets: Vec<Packet>,
+        /// When the report came, by the clock by which the packets were sent.
+        at: Duration,
     },
     /// News from the peer's place at the shared port.
     Seat(SeatEvent),

@@ -11,6 +11,7 @@ use std::time::Instant;
 pub(crate) mod batch;
 pub(crate) mod channels;
 pub(crate) mod chunks;
+mod congestion;
 pub(crate) mod control;
 pub(crate) mod feed;
 pub(crate) mod handout;

@@ -8,12 +8,14 @@ use gst::prelude::*;
 use super::control::ToPage;
 use super::feed::{Agreement, Feed, Position};
 use super::opening::failed;
-use super::rtc::{self, Rtc};
+use super::rtc::{self, Extensions, Rtc};
 use super::session::Session;
 use super::{Report, SignalingError};
+use crate::congestion::audience::Size;
 use crate::media::Media;
 use crate::media::codec::Codec;
 use crate::media::input::Kind;
+use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Stream};
 use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
@@ -37,8 +39,8 @@ pub(super) struct Sending {
     agreed: Agreed,
     pad: gst::Pad,
     ssrc: u32,
-    /// Whether our RTP header extensions are in the offer.
-    extensions: bool,
+    /// RTP header extensions in the offer, or, after the answer, those that are agreed.
+    extensions: Extensions,
     pub(super) feed: Option<Feed>,
     /// The stream that `feed` comes from.
     fed_by: Weak<Stream>,
@@ -123,6 +125,8 @@ pub(super) struct RemoteAnswer {
     wanted: Vec<Option<u8>>,
     /// Whether the other side sends on each of the lines.
     sends: Vec<bool>,
+    /// Whether it reports when what we send arrives.
+    reports: Vec<bool>,
 }
 
 impl Negotiation {
@@ -269,9 +273,11 @@ impl Negotiation {
             })
             .collect();
         let sends = normal.accepted.iter().map(|line| line.direction.receive);
+        let reports = normal.accepted.iter().map(|line| line.reports_arrivals);
         Ok(RemoteAnswer {
             wanted,
             sends: sends.collect(),
+            reports: reports.collect(),
             fingerprints: normal.sdp.fingerprints(),
             sdp: normal.sdp.to_string(),
         })
@@ -282,10 +288,14 @@ impl Negotiation {
     /// Notes what an answer says, once webrtcbin has taken it: what is sent on a line
     /// that webrtcbin does not know to be agreed on is stuck there for good.
     pub(super) fn agree(&mut self, answer: &RemoteAnswer) {
-        let said = answer.wanted.iter().zip(&answer.sends);
-        for (line, (wanted, sends)) in self.lines.iter_mut().zip(said) {
+        let said = answer.wanted.iter().zip(&answer.sends).zip(&answer.reports);
+        for (line, ((wanted, sends), reports)) in self.lines.iter_mut().zip(said) {
             match line {
-                Line::Sending(sending) => sending.agree(*wanted),
+                Line::Sending(sending) => {
+                    // rtpsession would remember all packets for reports that never come.
+                    sending.extensions.transport_feedback &= *reports;
+                    sending.agree(*wanted);
+                }
                 Line::Hearing(hearing) => hearing.agreed = *sends,
                 Line::Data | Line::Unused => {}
             }
@@ -319,6 +329,7 @@ impl Sending {
     /// Starts the feed, if the codec is agreed and the stream has arrived.
     pub(super) fn start(
         &mut self,
+        peer: u32,
         rtc: &Rtc,
         stream: &Arc<Stream>,
         media: &Media,
@@ -333,7 +344,12 @@ impl Sending {
         if self.feed.is_some() || !stream.is_ready() {
             return Ok(());
         }
-        let subscription = media.subscribe(stream, codec.codec)?;
+        let subscription = media.subscribe(stream, codec.codec, Size::Main)?;
+        let place = self.extensions.transport_feedback.then(|| {
+            let ceiling = subscription.ceiling()?;
+            let congestion = media.congestion();
+            Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
+        });
         let agreement = Agreement {
             codec,
             payload_type,
@@ -341,9 +357,18 @@ impl Sending {
             extensions: self.extensions,
             position: self.position,
         };
-        self.feed = Some(Feed::start(rtc, &self.pad, subscription, &agreement)?);
+        let feed = Feed::start(rtc, &self.pad, subscription, &agreement)?;
+        self.feed = Some(feed.with_place(place.flatten()));
         self.fed_by = Arc::downgrade(stream);
         Ok(())
+    }
+
+    /// The codec that is agreed on.
+    pub(super) fn codec(&self) -> Option<Codec> {
+        match &self.agreed {
+            Agreed::On(codec, _) => Some(codec.codec),
+            Agreed::Open | Agreed::Refused => None,
+        }
     }
 
     /// For lists: `video_0 H.264`.
@@ -364,6 +389,11 @@ impl Sending {
             .field("codec", codec.codec.to_string())
             .field("buffers-sent", feed.sent())
             .field("buffers-dropped", feed.dropped());
+        if let Some(size) = feed.size() {
+            structure = structure
+                .field("encoding", size.as_str())
+                .field("thinned", feed.is_thinned());
+        }
         if let Some(encoder) = feed.encoder() {
             structure = structure.field("encoder", encoder);
         }
@@ -516,7 +546,10 @@ impl Session {
     ) -> anyhow::Result<gst::Pad> {
         let ssrc = rand::random::<u32>().max(1);
         // In an answer only extensions of the other side's offer may stand.
-        let extensions = matches!(agreed, Agreed::Open);
+        let extensions = match agreed {
+            Agreed::Open => Extensions::offered(),
+            Agreed::On(..) | Agreed::Refused => Extensions::default(),
+        };
         let caps = rtc::rtp_caps(&offered, ssrc, extensions);
         let msid = self.media.msid(&stream.name);
         let pad = self.rtc.add_sender(mline, &msid, &caps)?;

@@ -158,6 +158,7 @@ impl Session {
             reassemblers: HashMap::new(),
             news: Told::default(),
             warm: Vec::new(),
+            estimator: None,
             last_ping: None,
             farewell: true,
         })

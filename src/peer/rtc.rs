@@ -17,6 +17,7 @@ use gst_webrtc::{
 
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
+use super::congestion::{self, Retransmission};
 use super::inbox::{Event, Outbox};
 use super::sources;
 use crate::ice::agent::Agent;
@@ -26,8 +27,8 @@ use crate::intercom::Ear;
 use crate::media::Timing;
 use crate::media::codec::Codec;
 use crate::media::elements;
-use crate::media::playout_delay;
 use crate::media::stream::OfferedCodec;
+use crate::media::{playout_delay, transport_feedback};
 use crate::net;
 use crate::signaling::fingerprint::Fingerprint;
 
@@ -85,6 +86,7 @@ pub(crate) struct Rtc {
     webrtcbin: gst::Element,
     /// The agent at the shared port; none: a full one of webrtcbin's own.
     lite: Option<Agent>,
+    retransmission: Retransmission,
     /// Of the line on which the other side only sends.
     receiver: Option<WebRTCRTPTransceiver>,
 }
@@ -118,11 +120,19 @@ impl Rtc {
             None => restrict_ice(&webrtcbin, network),
         }
         let certificate = network.certificate.clone();
+        let feedback = events.clone();
+        let retransmission = Retransmission::default();
+        let again = retransmission.clone();
         webrtcbin
             .downcast_ref::<gst::Bin>()
             .context("webrtcbin is not a bin")?
             .connect_deep_element_added(move |_, _, element| {
-                prepare_inner(element, certificate.as_deref(), ear.as_ref());
+                if element.factory().is_some_and(|f| f.name() == "rtprtxsend")
+                    && let Some(pad) = element.static_pad("src")
+                {
+                    again.decide_at(&pad);
+                }
+                prepare_inner(element, certificate.as_deref(), ear.as_ref(), &feedback);
             });
         listen(&webrtcbin, events);
         pipeline.add(&webrtcbin)?;
@@ -132,6 +142,7 @@ impl Rtc {
             pipeline,
             webrtcbin,
             lite,
+            retransmission,
             receiver: None,
         };
         rtc.watch_bus(events);
@@ -159,6 +170,10 @@ impl Rtc {
             // Messages hold references to elements: none is kept.
             gst::BusSyncReply::Drop
         });
+    }
+
+    pub(super) const fn retransmission(&self) -> &Retransmission {
+        &self.retransmission
     }
 
     pub(crate) const fn pipeline(&self) -> &gst::Pipeline {
@@ -408,9 +423,30 @@ impl Drop for Rtc {
     }
 }
 
-/// RTP caps of some codecs, as webrtcbin turns them into lines of SDP. `extensions` puts
-/// our header extensions in; only an offer may do that.
-pub(crate) fn rtp_caps(offered: &[(OfferedCodec, u8)], ssrc: u32, extensions: bool) -> gst::Caps {
+/// RTP header extensions of a video line.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    pub(crate) playout_delay: bool,
+    pub(crate) transport_feedback: bool,
+}
+
+impl Extensions {
+    /// Those that our offers have.
+    pub(crate) fn offered() -> Self {
+        Self {
+            playout_delay: true,
+            transport_feedback: transport_feedback::exists(),
+        }
+    }
+}
+
+/// RTP caps of some codecs, as webrtcbin turns them into lines of SDP. Only an offer may have
+/// extensions that the other side has not.
+pub(crate) fn rtp_caps(
+    offered: &[(OfferedCodec, u8)],
+    ssrc: u32,
+    extensions: Extensions,
+) -> gst::Caps {
     let mut caps = gst::Caps::builder_full();
     for (number, (offered, payload_type)) in offered.iter().enumerate() {
         let codec = offered.codec;
@@ -422,9 +458,14 @@ pub(crate) fn rtp_caps(offered: &[(OfferedCodec, u8)], ssrc: u32, extensions: bo
         if number == 0 {
             // webrtcbin writes the lines of an SSRC once for each format that has one.
             structure = structure.field("ssrc", ssrc);
-            if extensions && codec.media() == "video" {
+            let is_video = codec.media() == "video";
+            if is_video && extensions.playout_delay {
                 structure =
                     structure.field(format!("extmap-{}", playout_delay::ID), playout_delay::URI);
+            }
+            if is_video && extensions.transport_feedback {
+                let field = format!("extmap-{}", transport_feedback::ID);
+                structure = structure.field(field, transport_feedback::URI);
             }
         }
         structure = match codec {
@@ -477,21 +518,30 @@ pub(crate) fn payloader(
     codec: Codec,
     payload_type: u8,
     ssrc: u32,
-    extensions: bool,
+    extensions: Extensions,
 ) -> anyhow::Result<gst::Element> {
     let (factory, settings) = codec.payloader();
     let payloader = elements::make(factory, settings)?;
     payloader.set_property("pt", u32::from(payload_type));
     payloader.set_property("ssrc", ssrc);
     payloader.set_property("mtu", MTU);
-    if extensions && codec.media() == "video" {
+    let is_video = codec.media() == "video";
+    if is_video && extensions.playout_delay {
         playout_delay::add_to(&payloader);
+    }
+    if is_video && extensions.transport_feedback {
+        transport_feedback::add_to(&payloader);
     }
     Ok(payloader)
 }
 
 /// Settings of elements that webrtcbin makes for itself.
-fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>, ear: Option<&Ear>) {
+fn prepare_inner(
+    element: &gst::Element,
+    certificate: Option<&Certificate>,
+    ear: Option<&Ear>,
+    events: &Outbox,
+) {
     let Some(factory) = element.factory() else {
         return;
     };
@@ -512,6 +562,12 @@ fn prepare_inner(element: &gst::Element, certificate: Option<&Certificate>, ear:
         }
         // They work off one packet after the other, although they have nothing to add.
         "rtpulpfecenc" | "rtpredenc" => keep_lists(element),
+        // What goes out comes by here, and against it what the viewer reports of it.
+        "rtpfunnel" => {
+            if let Some(pad) = element.static_pad("src") {
+                congestion::listen(&pad, events);
+            }
+        }
         // All that the other side sends comes by here, decrypted and counted (RTCP), before
         // anything makes a jitter buffer and threads for it.
         "rtpssrcdemux" => {

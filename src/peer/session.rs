@@ -28,6 +28,8 @@ use super::opening::{Admission, Opening};
 use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report};
 use crate::arbitration::desk::Desk;
+use crate::congestion::audience::Size;
+use crate::congestion::estimator::Estimator;
 use crate::ice::seat::{Seat, SeatEvent};
 use crate::intercom::{Ear, Intercom};
 use crate::media::Media;
@@ -120,6 +122,8 @@ pub(super) struct Session {
     /// Streams that have been offered and will most likely be taken: their encoders run
     /// while the page makes its answer.
     pub(super) warm: Vec<Subscription>,
+    /// What the viewer's network takes; none before it has reported.
+    pub(super) estimator: Option<Estimator>,
     pub(super) last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.
     pub(super) farewell: bool,
@@ -295,6 +299,7 @@ impl Session {
                 reply(self.take_short_answer(fingerprint));
                 self.follow_path();
             }
+            Event::Feedback { packets, at } => self.take_feedback(&packets, at),
             Event::Seat(SeatEvent::PathFound) => {
                 if self.path == PathState::None {
                     self.path = PathState::Found;
@@ -406,7 +411,7 @@ impl Session {
             let streams = self.media.streams();
             let stream = streams.iter().find(|s| s.name == name && s.is_ready());
             // What goes wrong here goes wrong again, and is told, when it is needed.
-            let subscription = stream.and_then(|s| self.media.subscribe(s, codec).ok());
+            let subscription = stream.and_then(|s| self.media.subscribe(s, codec, Size::Main).ok());
             self.warm.extend(subscription);
         }
     }
@@ -427,7 +432,7 @@ impl Session {
                 sending.stop();
                 continue;
             };
-            if let Err(error) = sending.start(&self.rtc, stream, &self.media) {
+            if let Err(error) = sending.start(self.id, &self.rtc, stream, &self.media) {
                 troubles.push(format!("peer {}: {error:#}", self.id));
             }
         }
@@ -465,6 +470,15 @@ impl Session {
             .field("commands-refused", self.news.refused)
             .field("control", self.desk.standing(self.id).role.as_str())
             .field("streams", gst::Array::new(streams));
+        if let Some(estimate) = self.estimator.as_ref().map(Estimator::estimate) {
+            let milliseconds = estimate.queue.as_secs_f64() * 1000.0;
+            structure = structure
+                // Far below 2^64.
+                .field("estimate", estimate.bitrate as u64)
+                .field("congestion", estimate.trend.as_str())
+                .field("queue", milliseconds)
+                .field("loss", estimate.loss);
+        }
         if let Some((code, _)) = self.admission.code {
             structure = structure.field("code", code.to_string());
         }

@@ -7,6 +7,7 @@ use super::settings::{
     ConsoleMode, DEFAULT_CONTROL_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT, DEFAULT_KEY_FRAME_INTERVAL,
     DEFAULT_MAX_PEERS, DEFAULT_PORT, DEFAULT_TALK_LATENCY, IceMode,
 };
+use crate::congestion::Congestion;
 use crate::intercom::Talk;
 use crate::media::{AudioProfile, VideoCodec};
 
@@ -122,6 +123,19 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .blurb(
                 "Element to encode video of its codec with, such as x264enc, vah264enc, \
                  v4l2h264enc or vp8enc. If it is not set: hardware if it works, else software",
+            )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Congestion>("congestion")
+            .nick("Congestion")
+            .blurb(
+                "What becomes of viewers whose network does not carry the video, as their \
+                 browsers report it. best: the bitrate follows the fastest viewer, never above \
+                 video-bitrate; slower ones share a second encoder with half the width and \
+                 height, which runs while they need it. fair: the bitrate follows the slowest, \
+                 down to a quarter of video-bitrate. off: the bitrate stays. With best and fair, \
+                 pictures are left out for a viewer that takes still less, and of video that \
+                 arrives encoded: it stays up to date. No encoder gets less than 150 kbit/s",
             )
             .mutable_ready()
             .build(),
@@ -291,7 +305,8 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .nick("Statistics")
             .blurb(
                 "State and statistics of each peer (field peers: as list-peers gives them), \
-                 the running encoders (field encoders), what came to the UDP port (field port: \
+                 the running encoders (field encoders: stream, codec, element, encoding (main or \
+                 small) and bitrate in kbit/s), what came to the UDP port (field port: \
                  peers that are there, packets delivered, checks answered, and for each reason \
                  how many were turned away), messages dropped because the \
                  bench sends faster than can be handed out (field messages-dropped), and of \

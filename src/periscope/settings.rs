@@ -6,6 +6,7 @@ use std::time::Duration;
 use gst::glib;
 
 use crate::arbitration::Rules;
+use crate::congestion::Congestion;
 use crate::identity::Source;
 use crate::intercom::{self, Talk};
 use crate::media::{self, AudioProfile, VideoCodec};
@@ -75,6 +76,7 @@ pub(super) struct Settings {
     /// Milliseconds.
     pub(super) key_frame_interval: u32,
     pub(super) video_encoder: Option<String>,
+    pub(super) congestion: Congestion,
     pub(super) audio_profile: AudioProfile,
     /// kbit/s; 0: by the profile.
     pub(super) audio_bitrate: u32,
@@ -112,6 +114,7 @@ impl Default for Settings {
             video_bitrate: 0,
             key_frame_interval: DEFAULT_KEY_FRAME_INTERVAL,
             video_encoder: None,
+            congestion: Congestion::default(),
             audio_profile: AudioProfile::default(),
             audio_bitrate: 0,
             ice: IceMode::default(),
@@ -191,6 +194,7 @@ impl Settings {
             audio_bitrate: self.audio_bitrate,
             video_encoder: self.video_encoder.clone(),
             lip_sync: self.sync,
+            congestion: self.congestion,
         }
     }
 

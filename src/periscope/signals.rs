@@ -138,7 +138,11 @@ pub(super) fn signals() -> Vec<glib::subclass::Signal> {
             .build(),
         // State and statistics of all peers: a structure with the field `peers`, an array
         // of structures with id, state, messages-sent, messages-dropped, commands,
-        // commands-refused, control (none, waiting or holder), streams and, once connected, webrtc (webrtcbin's own statistics).
+        // commands-refused, control (none, waiting or holder), streams and, once connected, webrtc
+        // (webrtcbin's own statistics). Of a viewer whose browser reports what reaches it: estimate
+        // (bit/s that its network takes), congestion (increasing, holding or decreasing), queue (ms
+        // that packets wait on their way) and loss (0 to 1); and of each of its video streams:
+        // encoding (main or small) and whether pictures are left out (thinned).
         glib::subclass::Signal::builder("list-peers")
             .return_type::<gst::Structure>()
             .action()

@@ -18,11 +18,13 @@ impl Periscope {
             stream
                 .encoders()
                 .into_iter()
-                .map(|(codec, element)| {
+                .map(|encoder| {
                     gst::Structure::builder("periscope-encoder")
                         .field("stream", &stream.name)
-                        .field("codec", codec.to_string())
-                        .field("element", element)
+                        .field("codec", encoder.codec.to_string())
+                        .field("element", encoder.element)
+                        .field("encoding", encoder.size.as_str())
+                        .field("bitrate", encoder.bitrate)
                         .build()
                         .to_send_value()
                 })

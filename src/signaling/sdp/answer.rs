@@ -27,6 +27,8 @@ pub struct AcceptedMedia {
     /// The codec to send: the first of the answer that we offered and that is a codec proper,
     /// with the parameters the peer asks for. `None` for data channels and refused lines.
     pub codec: Option<Codec>,
+    /// The peer reports when each packet of that codec arrives.
+    pub reports_arrivals: bool,
     /// The peer refused the line. `webrtcbin` sees an inactive one.
     pub rejected: bool,
 }
@@ -97,12 +99,16 @@ pub fn normalise_answer(answer: &Sdp, our_offer: &Sdp) -> Result<Answer, SdpErro
             }
         };
         normal.media.push(section.write(&parameters, mline == 0));
+        let reports_arrivals = codec
+            .as_ref()
+            .is_some_and(|codec| theirs.reports_arrivals(codec.payload_type));
         accepted.push(AcceptedMedia {
             mline,
             mid: mid.clone(),
             kind: ours.kind(),
             direction,
             codec: codec.filter(|_| !rejected),
+            reports_arrivals,
             rejected,
         });
     }

@@ -2,6 +2,10 @@
 
 use super::{Line, attribute, attributes};
 
+/// The RTP header extension that numbers packets for feedback on when each arrived.
+pub const TRANSPORT_FEEDBACK: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
 /// What a media section carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MediaKind {
@@ -240,6 +244,21 @@ impl Media {
             channels,
             fmtp: own("fmtp").unwrap_or_default().to_owned(),
         })
+    }
+
+    /// Whether the writer reports when each packet of a payload type arrives
+    /// ([`TRANSPORT_FEEDBACK`]).
+    pub fn reports_arrivals(&self, payload_type: u8) -> bool {
+        let has_extension = attributes(&self.lines, "extmap")
+            .any(|value| value.split_ascii_whitespace().nth(1) == Some(TRANSPORT_FEEDBACK));
+        let has_feedback = attributes(&self.lines, "rtcp-fb").any(|value| {
+            let mut words = value.split_ascii_whitespace();
+            let is_for = words
+                .next()
+                .is_some_and(|number| number == "*" || number.parse() == Ok(payload_type));
+            is_for && words.next() == Some("transport-cc")
+        });
+        has_extension && has_feedback
     }
 
     /// Whether this is the line of the data channels (RFC 8841).

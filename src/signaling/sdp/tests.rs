@@ -662,3 +662,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whether_a_browser_reports_arrivals_takes_the_extension_and_the_feedback() {
+    let extension =
+        "a=extmap:2 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+    let feedback = "a=rtcp-fb:96 transport-cc";
+    let reports = |lines: &[&str]| {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n{}\r\n",
+            lines.join("\r\n")
+        );
+        Sdp::parse(&text).unwrap().media()[0].reports_arrivals(96)
+    };
+    assert!(reports(&[extension, feedback]));
+    assert!(reports(&[extension, "a=rtcp-fb:* transport-cc"]));
+    assert!(!reports(&[extension]));
+    assert!(!reports(&[feedback]));
+    assert!(!reports(&[extension, "a=rtcp-fb:97 transport-cc"]));
+}

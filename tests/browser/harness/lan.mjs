@@ -172,6 +172,28 @@ class Cable {
     await this.#addRoutes('bench');
   }
 
+  /**
+   * To one UDP port of the viewer's the bench's cable is narrow from now on, with a queue in front of it.
+   * @param {number} port
+   * @param {{megabits: number, buffer: number}} path and for how many milliseconds a packet may have to wait
+   */
+  async narrow(port, { megabits, buffer }) {
+    const bytes = Math.round((megabits * 1000 * buffer) / 8);
+    await there('tc', `qdisc replace dev ${this.name} root handle 1: htb default 10`);
+    await there('tc', `class add dev ${this.name} parent 1: classid 1:10 htb rate 10gbit quantum 60000`);
+    await there('tc', `class add dev ${this.name} parent 1: classid 1:30 htb rate ${megabits}mbit burst 1600 cburst 1600`);
+    await there('tc', `qdisc add dev ${this.name} parent 1:30 handle 30: bfifo limit ${bytes}`);
+    await there('nft', 'add table inet narrow');
+    await there('nft', 'add chain inet narrow out { type filter hook output priority 0 ; }');
+    await there('nft', `add rule inet narrow out oifname ${this.name} udp dport ${port} meta priority set 1:30`);
+  }
+
+  /** It is as wide as it was. */
+  async widen() {
+    await there('nft', 'delete table inet narrow');
+    await there('tc', `qdisc delete dev ${this.name} root`);
+  }
+
   /** The viewer has no address in this network. */
   async unplugFromViewer() {
     await out('ip', `address flush dev ${this.name}`);

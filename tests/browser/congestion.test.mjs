@@ -1,0 +1,184 @@
+// @ts-check
+/**
+ * One viewer's network gets narrow: what it is sent follows, and the other viewer notices nothing. Bench and viewers are
+ * two hosts; each viewer is known by its UDP port.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { benchOptions, isInside, Lan, lasts, limitOf, moveIn } from './harness/lan.mjs';
+import { inEachBrowser } from './harness/scenario.mjs';
+
+/** @typedef {import('./harness/page.mjs').Page} Page */
+
+/** Noise: an encoder needs all the bits that it is given; of larger pictures VP8 would need more. */
+const WIDTH = 320;
+const NOISE = `videotestsrc is-live=true pattern=snow ! video/x-raw,width=${WIDTH},height=240,framerate=30/1`;
+const BITRATE = 2500;
+/** Mbit/s, and milliseconds that packets may have to wait before they get lost. */
+const NARROW = 1;
+const BUFFER = 600;
+
+/** Seconds: of what is usual; until it must have shown; of what follows; until all is well again. */
+const USUAL = 5;
+const REACTION = 2;
+const NARROW_FOR = 20;
+const RECOVERY = 10;
+
+/** Milliseconds that a picture may come later than usual. */
+const AT_FIRST = 700;
+const THEN = 400;
+
+if (isInside) {
+  inEachBrowser(define, { timeout: limitOf(8) });
+} else {
+  try {
+    process.exitCode = await moveIn(fileURLToPath(import.meta.url));
+  } catch (error) {
+    test('two hosts', () => {
+      throw error;
+    });
+  }
+}
+
+/** @param {import('./harness/scenario.mjs').Define} scenario @param {import('./harness/settings.mjs').Kind} kind */
+function define(scenario, kind) {
+  scenario('a network of one megabit costs nobody else anything, and no delay', async ({ bench, open }) => {
+    const lan = await Lan.lay([[4]]);
+    const options = benchOptions('none');
+    const p = await bench(`${NOISE} ! p.`, { ...options, settings: { ...options.settings, 'video-bitrate': BITRATE } });
+    const code = await p.code();
+    const steady = await watching(open, code);
+    const slow = await watching(open, code);
+    await measured(steady);
+    await lasts(USUAL);
+    const usual = await measured(steady);
+
+    const port = await portOf(slow);
+    await measured(slow);
+    await lan.cable().narrow(port, { megabits: NARROW, buffer: BUFFER });
+    await lasts(REACTION);
+    const first = await measured(slow);
+    await lasts(NARROW_FOR);
+    const [then, other] = [await measured(slow), await measured(steady)];
+    const said = JSON.stringify({ usual, first, then, other });
+    assert.ok(then.frames >= 10, said);
+    assert.ok(then.kilobits <= 1000 * NARROW, said);
+    // Firefox does not say when a picture arrived.
+    if (kind === 'chromium') {
+      assert.ok(first.late <= AT_FIRST, said);
+      assert.ok(then.late <= THEN, said);
+    }
+    assert.ok(other.frames >= 0.95 * usual.frames, said);
+    assert.ok(other.kilobits >= 0.7 * usual.kilobits, said);
+
+    await lan.cable().widen();
+    const since = performance.now();
+    await slow.until(
+      'the full picture',
+      async (width, frames) => {
+        const { last } = /** @type {any} */ (window).testNetwork;
+        return last !== undefined && last.width === width && last.frames >= frames;
+      },
+      WIDTH,
+      25,
+    );
+    const took = (performance.now() - since) / 1000;
+    console.log(said, `recovered in ${took.toFixed(1)} s`);
+    assert.ok(took <= RECOVERY, `it took ${took} s`);
+  });
+
+  scenario('of a network that loses one packet in twenty nearly all pictures are seen', async ({ bench, open }) => {
+    const lan = await Lan.lay([[4]]);
+    const options = benchOptions('none');
+    const p = await bench(`${NOISE} ! p.`, { ...options, settings: { ...options.settings, 'video-bitrate': BITRATE } });
+    const page = await watching(open, await p.code());
+    await lan.lose(5);
+    await lasts(USUAL);
+    await measured(page);
+    await lasts(NARROW_FOR);
+    const counts = await measured(page);
+    console.log(JSON.stringify(counts));
+    assert.ok(counts.frames >= 25, JSON.stringify(counts));
+    for (const count of await lan.lost()) assert.notEqual(count, 0, 'no packet got lost');
+  });
+}
+
+/**
+ * A page that shows the picture, and notes twice a second what comes.
+ * @param {() => Promise<Page>} open @param {string} code
+ */
+async function watching(open, code) {
+  const page = await open();
+  await page.enter(code);
+  await page.moreFrames();
+  await page.tab.evaluate(() => {
+    /** @type {any} */
+    const notes = { decoded: 0, bytes: 0, late: 0, base: Infinity, last: undefined, asked: undefined };
+    /** @type {any} */ (window).testNetwork = notes;
+    const view = /** @type {HTMLVideoElement} */ (document.querySelector('#view'));
+    const shown = (/** @type {number} */ _now, /** @type {any} */ { receiveTime, rtpTimestamp }) => {
+      if (receiveTime !== undefined && rtpTimestamp !== undefined) {
+        const way = receiveTime - rtpTimestamp / 90;
+        notes.base = Math.min(notes.base, way);
+        notes.late = Math.max(notes.late, way - notes.base);
+      }
+      view.requestVideoFrameCallback(shown);
+    };
+    view.requestVideoFrameCallback(shown);
+    let before = { time: performance.now(), decoded: 0 };
+    setInterval(async () => {
+      /** @type {RTCPeerConnection | null} */
+      const connection = /** @type {any} */ (window).periscope.peerConnection();
+      (await connection?.getStats())?.forEach((entry) => {
+        if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') return;
+        const now = { time: performance.now(), decoded: entry.framesDecoded };
+        notes.decoded = entry.framesDecoded;
+        notes.bytes = entry.bytesReceived;
+        notes.last = {
+          width: entry.frameWidth,
+          frames: ((now.decoded - before.decoded) * 1000) / (now.time - before.time),
+        };
+        before = now;
+      });
+    }, 500);
+  });
+  await page.until('statistics', () => /** @type {any} */ (window).testNetwork.decoded > 0);
+  return page;
+}
+
+/**
+ * Frames and kilobits a second since this was asked last, and by how many milliseconds the latest picture came too late.
+ * @param {Page} page
+ * @returns {Promise<{frames: number, kilobits: number, late: number}>}
+ */
+const measured = (page) =>
+  page.tab.evaluate(() => {
+    const notes = /** @type {any} */ (window).testNetwork;
+    const before = notes.asked ?? { decoded: 0, bytes: 0, time: 0 };
+    const now = { decoded: notes.decoded, bytes: notes.bytes, time: performance.now() };
+    const elapsed = (now.time - before.time) / 1000;
+    const counts = {
+      frames: (now.decoded - before.decoded) / elapsed,
+      kilobits: ((now.bytes - before.bytes) * 8) / elapsed / 1000,
+      late: notes.late,
+    };
+    notes.asked = now;
+    notes.late = 0;
+    return counts;
+  });
+
+/** The viewer's UDP port. @param {Page} page */
+const portOf = (page) =>
+  page.until('a port in the statistics', async () => {
+    /** @type {RTCPeerConnection | null} */
+    const connection = /** @type {any} */ (window).periscope.peerConnection();
+    const report = await connection?.getStats();
+    let port = 0;
+    report?.forEach((entry) => {
+      if (entry.type !== 'candidate-pair' || entry.state !== 'succeeded' || !entry.nominated) return;
+      port = report.get(entry.localCandidateId)?.port ?? 0;
+    });
+    return port;
+  });
