@@ -105,5 +105,5 @@ need_browsers() { need_packages chromium firefox-esr; }
 # built by itself has the plugin built anew. Cargo shows its progress.
 build_release() {
     step "Building (the first time takes some minutes)"
-    cargo build --release --locked --lib "$@"
+    cargo build --release --locked "$@"
 }
