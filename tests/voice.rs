@@ -121,14 +121,17 @@ fn who_talks_is_told_on_the_bus_and_downstream() {
     let peer = talker.viewer.peer;
     assert!(bench.drop_peer(peer));
     events.wait("nobody talks", |all| all.last() == Some(&(false, 0)));
-    let told = bench.messages("periscope-talk", |structure| {
-        let peers = structure.get::<gst::Array>("peers").unwrap();
-        peers
-            .iter()
-            .map(|p| p.get::<u32>().unwrap())
-            .collect::<Vec<_>>()
-    });
-    assert_eq!(told.first(), Some(&vec![peer]));
+    let told = |message: &gst::Message| {
+        let structure = message.structure()?;
+        let peers = structure.get::<gst::Array>("peers").ok()?;
+        (structure.name() == "periscope-talk").then(|| {
+            let peers = peers.iter().map(|peer| peer.get::<u32>().unwrap());
+            peers.collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(bench.wait_message("who talks", told), [peer]);
+    let ended = |message: &gst::Message| told(message).filter(Vec::is_empty);
+    bench.wait_message("the end", ended);
 }
 
 #[test]

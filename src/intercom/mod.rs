@@ -136,7 +136,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Intercom {
     /// The element starts.
     pub(crate) fn open(&self, settings: &Settings, audience: std::sync::Weak<dyn Audience>) {
-        *locked(&self.roster) = Roster::new(settings.talk.into(), settings.heartbeat);
+        let mut fresh = Roster::new(settings.talk.into(), settings.heartbeat);
+        {
+            let mut roster = locked(&self.roster);
+            fresh.is_telling = roster.is_telling;
+            *roster = fresh;
+        }
         *locked(&self.mixer) = settings.mixer;
         *locked(&self.audience) = Some(audience);
         self.follow_pads();
@@ -157,15 +162,25 @@ impl Intercom {
     /// Changes who talks or may talk, and tells if others talk than before.
     fn change<T>(&self, change: impl FnOnce(&mut Roster, Instant) -> T) -> T {
         let now = Instant::now();
-        let (result, news) = {
-            let mut roster = locked(&self.roster);
-            let result = change(&mut roster, now);
-            (result, roster.take_news())
-        };
-        if let Some(talking) = news {
+        let result = change(&mut locked(&self.roster), now);
+        // One thread tells at a time, or the end of a talk might be heard of before its begin.
+        // What changes meanwhile is told by the one that is at it.
+        while let Some(talking) = self.begin_telling() {
             self.tell(&talking);
+            locked(&self.roster).is_telling = false;
         }
         result
+    }
+
+    /// What is to be told, and by this thread.
+    fn begin_telling(&self) -> Option<Vec<u32>> {
+        let mut roster = locked(&self.roster);
+        if roster.is_telling {
+            return None;
+        }
+        let news = roster.take_news();
+        roster.is_telling = news.is_some();
+        news
     }
 
     fn tell(&self, talking: &[u32]) {

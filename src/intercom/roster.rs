@@ -71,6 +71,8 @@ pub(super) struct Roster {
     orders: Vec<Order>,
     /// Who talked when that was told last.
     told: Vec<u32>,
+    /// Some thread tells of changes right now.
+    pub(super) is_telling: bool,
 }
 
 impl Default for Roster {
@@ -88,6 +90,7 @@ impl Roster {
             guests: BTreeMap::new(),
             orders: Vec::new(),
             told: Vec::new(),
+            is_telling: false,
         }
     }
 
