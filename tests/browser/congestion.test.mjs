@@ -26,9 +26,11 @@ const REACTION = 2;
 const NARROW_FOR = 20;
 const RECOVERY = 10;
 
-/** Milliseconds that a picture may come later than usual. */
-const AT_FIRST = 700;
-const THEN = 400;
+/**
+ * Milliseconds that nine of ten pictures may come later than usual. Without congestion control all of them would find the
+ * buffer full; a trial whether the network takes more may fill it for a moment.
+ */
+const LATE = 400;
 
 if (isInside) {
   inEachBrowser(define, { timeout: limitOf(8) });
@@ -66,10 +68,7 @@ function define(scenario, kind) {
     assert.ok(then.frames >= 10, said);
     assert.ok(then.kilobits <= 1000 * NARROW, said);
     // Firefox does not say when a picture arrived.
-    if (kind === 'chromium') {
-      assert.ok(first.late <= AT_FIRST, said);
-      assert.ok(then.late <= THEN, said);
-    }
+    if (kind === 'chromium') assert.ok(then.late <= LATE, said);
     assert.ok(other.frames >= 0.95 * usual.frames, said);
     assert.ok(other.kilobits >= 0.7 * usual.kilobits, said);
 
@@ -115,14 +114,14 @@ async function watching(open, code) {
   await page.moreFrames();
   await page.tab.evaluate(() => {
     /** @type {any} */
-    const notes = { decoded: 0, bytes: 0, late: 0, base: Infinity, last: undefined, asked: undefined };
+    const notes = { decoded: 0, bytes: 0, late: [], base: Infinity, last: undefined, asked: undefined };
     /** @type {any} */ (window).testNetwork = notes;
     const view = /** @type {HTMLVideoElement} */ (document.querySelector('#view'));
     const shown = (/** @type {number} */ _now, /** @type {any} */ { receiveTime, rtpTimestamp }) => {
       if (receiveTime !== undefined && rtpTimestamp !== undefined) {
         const way = receiveTime - rtpTimestamp / 90;
         notes.base = Math.min(notes.base, way);
-        notes.late = Math.max(notes.late, way - notes.base);
+        notes.late.push(way - notes.base);
       }
       view.requestVideoFrameCallback(shown);
     };
@@ -149,7 +148,8 @@ async function watching(open, code) {
 }
 
 /**
- * Frames and kilobits a second since this was asked last, and by how many milliseconds the latest picture came too late.
+ * Frames and kilobits a second since this was asked last, and by how many milliseconds the latest tenth of the pictures
+ * came too late at least.
  * @param {Page} page
  * @returns {Promise<{frames: number, kilobits: number, late: number}>}
  */
@@ -162,10 +162,10 @@ const measured = (page) =>
     const counts = {
       frames: (now.decoded - before.decoded) / elapsed,
       kilobits: ((now.bytes - before.bytes) * 8) / elapsed / 1000,
-      late: notes.late,
+      late: notes.late.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b)[Math.floor(notes.late.length * 0.9)] ?? 0,
     };
     notes.asked = now;
-    notes.late = 0;
+    notes.late = [];
     return counts;
   });
 
