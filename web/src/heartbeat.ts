@@ -6,7 +6,7 @@
 
 /** Label of the channel. */
 export const HEARTBEAT = 'periscope-heartbeat';
-/** Seven may get lost in a row before the bench acts (750 ms): of a network that loses 15 % that is none in a year. */
+/** Six in a row may get lost before the bench acts (750 ms): at 15 % loss more do once in a day, of five a second three did within a minute. */
 const EVERY = 100;
 
 /** Calls `beat` all the time; gives what ends it. */
