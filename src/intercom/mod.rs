@@ -12,8 +12,8 @@
 //!
 //! [`roster::Roster`] decides who is heard and knows neither threads nor clocks.
 //!
-//! Locks: `roster`, `arrived`, `outlets`, `playing` and `engine` are leaves, held to look something up
-//! or to take it out; nothing is mixed, pushed or told under one.
+//! Locks: `roster`, `arrived`, `outlets`, `playing` and `engine` are leaves, held to look
+//! something up or to take it out; nothing is mixed, pushed or told under one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -360,14 +360,8 @@ impl Intercom {
         }
         let settings = *locked(&self.mixer);
         let engine = Engine::start(self, &clock, base_time, settings)?;
-        let mut spare = Some(engine);
-        {
-            let mut running = locked(&self.engine);
-            if running.is_none() {
-                *running = spare.take();
-            }
-        }
-        drop(spare);
+        // Whoever was quicker has the same: only one stays.
+        let _spare = locked(&self.engine).replace(engine);
         // The pipeline may have been paused in between, which then found nothing to stop.
         if locked(&self.playing).is_none() {
             self.stop_engine();

@@ -43,6 +43,8 @@ pub(crate) struct Plan {
 pub(crate) struct Encoding {
     plan: Plan,
     output: Fanout,
+    /// The bitrate that is set for it, in kbit/s.
+    ceiling: u32,
     /// The bitrate that its viewers' networks take, in kbit/s.
     bitrate: AtomicU32,
     worker: Mutex<Worker>,
@@ -84,8 +86,10 @@ impl Drop for Running {
 impl Encoding {
     /// An encoder that has not been started; costs nothing yet.
     pub(crate) fn new(plan: Plan) -> Self {
+        let ceiling = ceiling(&plan);
         Self {
-            bitrate: AtomicU32::new(ceiling(&plan)),
+            bitrate: AtomicU32::new(ceiling),
+            ceiling,
             plan,
             output: Fanout::new(Flow::Encoded),
             worker: Mutex::new(Worker::Idle),
@@ -106,8 +110,8 @@ impl Encoding {
     }
 
     /// The bitrate that is set for it, in kbit/s: it never gets more.
-    pub(crate) fn ceiling(&self) -> u32 {
-        ceiling(&self.plan)
+    pub(crate) const fn ceiling(&self) -> u32 {
+        self.ceiling
     }
 
     /// The bitrate that it has, in kbit/s.
@@ -303,7 +307,7 @@ impl Encoding {
             self.output.detach();
             return Err(error).context("it does not start on this machine");
         }
-        let link = input.link(&appsrc);
+        let link = input.link(&appsrc, None);
         Ok(Running {
             pipeline,
             recipe: number,

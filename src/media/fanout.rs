@@ -187,18 +187,9 @@ impl Fanout {
     }
 
     /// Adds a consumer that was set up by [`Fanout::configure`] and has been started:
-    /// an `appsrc` that is not running refuses buffers.
-    pub(crate) fn link(&self, appsrc: &gst_app::AppSrc) -> Link {
-        self.link_by(appsrc, None)
-    }
-
-    /// The same for a viewer, who gets what goes through its gate. One who has had pictures
-    /// from elsewhere goes on with the next key frame.
-    pub(crate) fn link_viewer(&self, appsrc: &gst_app::AppSrc, gate: &Arc<Gate>) -> Link {
-        self.link_by(appsrc, Some(gate.clone()))
-    }
-
-    fn link_by(&self, appsrc: &gst_app::AppSrc, gate: Option<Arc<Gate>>) -> Link {
+    /// an `appsrc` that is not running refuses buffers. A viewer gets what goes through its
+    /// gate; one who has had pictures from elsewhere goes on with the next key frame.
+    pub(crate) fn link(&self, appsrc: &gst_app::AppSrc, gate: Option<&Arc<Gate>>) -> Link {
         let weak = Arc::downgrade(&self.0);
         let probe = appsrc.static_pad("src").and_then(|pad| {
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
@@ -212,10 +203,10 @@ impl Fanout {
             })
         });
 
-        let goes_on = gate.as_ref().is_some_and(|gate| gate.has_begun());
+        let goes_on = gate.is_some_and(|gate| gate.has_begun());
         let consumer = Arc::new(Consumer {
             appsrc: appsrc.clone(),
-            gate,
+            gate: gate.cloned(),
             needs_key_frame: AtomicBool::new(self.0.flow == Flow::Encoded),
             pushed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),

@@ -1,7 +1,6 @@
 //! A viewer's place in the audience of a stream, and what the audience means for the encoders.
 
-use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::codec::Codec;
 use super::stream::Stream;
@@ -32,7 +31,7 @@ impl Place {
         };
         let now = stream.epoch.elapsed();
         let rates = {
-            let mut audiences = place.audiences();
+            let mut audiences = place.stream.audiences();
             let audience = audiences
                 .entry(codec)
                 .or_insert_with(|| Audience::new(congestion, ceiling));
@@ -43,18 +42,11 @@ impl Place {
         place
     }
 
-    fn audiences(&self) -> MutexGuard<'_, HashMap<Codec, Audience>> {
-        self.stream
-            .audiences
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The viewer's path takes so many bit/s for this stream.
     pub(crate) fn report(&self, bitrate: f64, estimate: &Estimate) -> Verdict {
         let now = self.stream.epoch.elapsed();
         let (verdict, rates) = {
-            let mut audiences = self.audiences();
+            let mut audiences = self.stream.audiences();
             let Some(audience) = audiences.get_mut(&self.codec) else {
                 return Verdict::default();
             };
@@ -67,7 +59,7 @@ impl Place {
 
     /// The small encoding cannot be had.
     pub(crate) fn stays(&self) {
-        if let Some(audience) = self.audiences().get_mut(&self.codec) {
+        if let Some(audience) = self.stream.audiences().get_mut(&self.codec) {
             audience.stays(self.viewer);
         }
     }
@@ -85,7 +77,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let rates = {
-            let mut audiences = self.audiences();
+            let mut audiences = self.stream.audiences();
             let Some(audience) = audiences.get_mut(&self.codec) else {
                 return;
             };

@@ -135,9 +135,7 @@ impl Stream {
         let narrow = match size {
             Size::Main => None,
             Size::Small => self
-                .audiences
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
+                .audiences()
                 .get(&codec)
                 .map(|audience| audience.rates().small),
         };
@@ -168,6 +166,12 @@ impl Stream {
             fanout: encoding.output().clone(),
             encoding: Some(encoding),
         })
+    }
+
+    pub(super) fn audiences(&self) -> MutexGuard<'_, HashMap<Codec, Audience>> {
+        self.audiences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn encodings(&self) -> MutexGuard<'_, HashMap<(Codec, Size), Weak<Encoding>>> {

@@ -122,17 +122,18 @@ impl Feed {
         if self.skip.is_some() {
             return None;
         }
+        self.timestamp_offset()
+    }
+
+    fn timestamp_offset(&self) -> Option<u32> {
         let stats = self.payloader.property::<Option<gst::Structure>>("stats")?;
         stats.get("timestamp-offset").ok()
     }
 
     /// Takes part in what is subscribed to.
     fn join(&self) -> Link {
-        let fanout = self.subscription.fanout();
-        match self.reports {
-            true => fanout.link_viewer(&self.appsrc, &self.gate),
-            false => fanout.link(&self.appsrc),
-        }
+        let gate = self.reports.then_some(&self.gate);
+        self.subscription.fanout().link(&self.appsrc, gate)
     }
 
     /// The viewer reports there what its network takes.
@@ -155,10 +156,9 @@ impl Feed {
         self.halt();
         // The property is a guint that holds a sequence number.
         let sequence_number = self.payloader.property::<u32>("seqnum") as u16;
-        let stats = self.payloader.property::<gst::Structure>("stats");
         Position {
             sequence_number,
-            timestamp_offset: stats.get("timestamp-offset").unwrap_or_default(),
+            timestamp_offset: self.timestamp_offset().unwrap_or_default(),
         }
     }
 

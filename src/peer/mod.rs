@@ -16,6 +16,7 @@ pub(crate) mod control;
 pub(crate) mod feed;
 pub(crate) mod handout;
 pub(crate) mod inbox;
+mod insides;
 mod instruments;
 pub(crate) mod negotiation;
 mod opening;

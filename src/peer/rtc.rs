@@ -17,9 +17,9 @@ use gst_webrtc::{
 
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
-use super::congestion::{self, Retransmission};
+use super::congestion::Retransmission;
 use super::inbox::{Event, Outbox};
-use super::sources;
+use super::insides::Insides;
 use crate::ice::agent::Agent;
 use crate::ice::port::Port;
 use crate::ice::seat::Seat;
@@ -71,6 +71,10 @@ impl Certificate {
     pub(crate) const fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
+
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
+    }
 }
 
 /// Longest wait for an answer of webrtcbin, which takes milliseconds.
@@ -119,21 +123,18 @@ impl Rtc {
             Some(agent) => agent.lend_reference(),
             None => restrict_ice(&webrtcbin, network),
         }
-        let certificate = network.certificate.clone();
-        let feedback = events.clone();
         let retransmission = Retransmission::default();
-        let again = retransmission.clone();
-        webrtcbin
-            .downcast_ref::<gst::Bin>()
-            .context("webrtcbin is not a bin")?
-            .connect_deep_element_added(move |_, _, element| {
-                if element.factory().is_some_and(|f| f.name() == "rtprtxsend")
-                    && let Some(pad) = element.static_pad("src")
-                {
-                    again.decide_at(&pad);
-                }
-                prepare_inner(element, certificate.as_deref(), ear.as_ref(), &feedback);
-            });
+        let insides = Insides {
+            certificate: network.certificate.clone(),
+            ear,
+            events: events.clone(),
+            retransmission: retransmission.clone(),
+        };
+        insides.watch(
+            webrtcbin
+                .downcast_ref::<gst::Bin>()
+                .context("webrtcbin is not a bin")?,
+        );
         listen(&webrtcbin, events);
         pipeline.add(&webrtcbin)?;
         timing.apply(&pipeline);
@@ -533,100 +534,6 @@ pub(crate) fn payloader(
         transport_feedback::add_to(&payloader);
     }
     Ok(payloader)
-}
-
-/// Settings of elements that webrtcbin makes for itself.
-fn prepare_inner(
-    element: &gst::Element,
-    certificate: Option<&Certificate>,
-    ear: Option<&Ear>,
-    events: &Outbox,
-) {
-    let Some(factory) = element.factory() else {
-        return;
-    };
-    match factory.name().as_str() {
-        // Buffers are sent as they come: they were paced at the input, and any wait here is
-        // delay in the picture.
-        "clocksync" => element.set_property("sync", false),
-        "dtlssrtpdec" => {
-            if let Some(certificate) = certificate {
-                element.set_property("pem", &certificate.pem);
-            }
-            if let Some(pad) = element.static_pad("sink") {
-                sources::limit(&pad);
-            }
-            if let Some(pad) = element.static_pad("rtp_src") {
-                turn_away(&pad, ear.cloned());
-            }
-        }
-        // They work off one packet after the other, although they have nothing to add.
-        "rtpulpfecenc" | "rtpredenc" => keep_lists(element),
-        // What goes out comes by here, and against it what the viewer reports of it.
-        "rtpfunnel" => {
-            if let Some(pad) = element.static_pad("src") {
-                congestion::listen(&pad, events);
-            }
-        }
-        // All that the other side sends comes by here, decrypted and counted (RTCP), before
-        // anything makes a jitter buffer and threads for it.
-        "rtpssrcdemux" => {
-            if let Some(pad) = element.static_pad("sink") {
-                listen_to_media(&pad, ear.cloned());
-            }
-            if let Some(pad) = element.static_pad("rtcp_sink") {
-                listen_to_media(&pad, None);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Lets lists of packets pass by an element that would take them apart. A list is one picture:
-/// together its packets cost little more than one, down to the socket.
-fn keep_lists(element: &gst::Element) {
-    let (Some(sink), Some(source)) = (element.static_pad("sink"), element.static_pad("src")) else {
-        return;
-    };
-    sink.add_probe(gst::PadProbeType::BUFFER_LIST, move |_, info| {
-        if let Some(gst::PadProbeData::BufferList(list)) = info.data.take() {
-            info.flow_res = source.push_list(list);
-        }
-        gst::PadProbeReturn::Handled
-    });
-}
-
-/// Drops media that nobody has asked for: webrtcbin leaves the way on open, and the peer would
-/// end with “not linked”.
-fn turn_away(pad: &gst::Pad, ear: Option<Ear>) {
-    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-    pad.add_probe(kinds, move |_, _| {
-        match ear.as_ref().is_some_and(Ear::expects) {
-            true => gst::PadProbeReturn::Ok,
-            false => gst::PadProbeReturn::Handled,
-        }
-    });
-}
-
-/// Takes all media out of the stream. What nobody wants to hear is dropped: it would end in
-/// a pad that is not linked.
-fn listen_to_media(pad: &gst::Pad, ear: Option<Ear>) {
-    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-    pad.add_probe(kinds, move |_, info| {
-        if let Some(ear) = &ear {
-            match &info.data {
-                Some(gst::PadProbeData::Buffer(buffer)) => ear.hear(buffer),
-                Some(gst::PadProbeData::BufferList(list)) => {
-                    for buffer in list.iter_owned() {
-                        ear.hear(&buffer);
-                    }
-                }
-                _ => {}
-            }
-        }
-        // Not “drop”: of what a probe drops GStreamer 1.22 wants to let go twice.
-        gst::PadProbeReturn::Handled
-    });
 }
 
 fn restrict_ice(webrtcbin: &gst::Element, network: &Network) {

@@ -5,9 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { benchOptions, isInside, Lan, lasts, limitOf, moveIn } from './harness/lan.mjs';
+import { onTwoHosts } from './harness/hosts.mjs';
+import { benchOptions, Lan, lasts, limitOf } from './harness/lan.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 
 /** @typedef {import('./harness/page.mjs').Page} Page */
@@ -32,17 +31,7 @@ const RECOVERY = 10;
  */
 const LATE = 400;
 
-if (isInside) {
-  inEachBrowser(define, { timeout: limitOf(8) });
-} else {
-  try {
-    process.exitCode = await moveIn(fileURLToPath(import.meta.url));
-  } catch (error) {
-    test('two hosts', () => {
-      throw error;
-    });
-  }
-}
+await onTwoHosts(import.meta.url, () => inEachBrowser(define, { timeout: limitOf(8) }));
 
 /** @param {import('./harness/scenario.mjs').Define} scenario @param {import('./harness/settings.mjs').Kind} kind */
 function define(scenario, kind) {

@@ -8,9 +8,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { addressesOf, benchOptions, isInside, Lan, lasts, limitOf, moveIn, PORT, wayIn } from './harness/lan.mjs';
+import { onTwoHosts } from './harness/hosts.mjs';
+import { addressesOf, benchOptions, Lan, lasts, limitOf, PORT, wayIn } from './harness/lan.mjs';
 import { BARS, seesBars } from './harness/material.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 
@@ -21,17 +20,7 @@ const TRIES = 10;
 const SHORT_CUT = 8;
 const RELEASE = 20;
 
-if (isInside) {
-  inEachBrowser(define, { timeout: limitOf(10) });
-} else {
-  try {
-    process.exitCode = await moveIn(fileURLToPath(import.meta.url));
-  } catch (error) {
-    test('two hosts', () => {
-      throw error;
-    });
-  }
-}
+await onTwoHosts(import.meta.url, () => inEachBrowser(define, { timeout: limitOf(10) }));
 
 /** @param {import('./harness/scenario.mjs').Define} scenario @param {import('./harness/settings.mjs').Kind} kind */
 function define(scenario, kind) {

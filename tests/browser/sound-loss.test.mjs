@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { benchOptions, isInside, Lan, lasts, limitOf, moveIn } from './harness/lan.mjs';
+import { onTwoHosts } from './harness/hosts.mjs';
+import { benchOptions, Lan, lasts, limitOf } from './harness/lan.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 import { PLUGIN_DIRECTORY } from './harness/settings.mjs';
 import { equip, hearsInPage, listenIn, talk } from './harness/sound.mjs';
@@ -24,19 +24,11 @@ const RECORD = 20;
 /** The quietest second of speech that is none, dBFS. */
 const QUIET = -40;
 
-if (isInside) {
+await onTwoHosts(import.meta.url, async () => {
   const server = await SoundServer.start();
   test.after(() => server.stop());
   inEachBrowser(define, { timeout: limitOf(6), environment: server.environment });
-} else {
-  try {
-    process.exitCode = await moveIn(fileURLToPath(import.meta.url));
-  } catch (error) {
-    test('two hosts', () => {
-      throw error;
-    });
-  }
-}
+});
 
 /** @param {import('./harness/scenario.mjs').Define} scenario */
 function define(scenario) {

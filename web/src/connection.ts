@@ -14,7 +14,7 @@ import { HEARTBEAT } from './heartbeat';
 import { Instrument, PROTOCOL } from './instrument';
 import { keepChecking } from './patience';
 import { Pulse } from './pulse';
-import { bytesReceived } from './stats';
+import { bytesReceived, statisticsOf } from './stats';
 import { gathered, mediaOf, senderOf, setAnswer, setOffer, type Media } from './negotiation';
 import { letBenchBegin, withoutCandidates } from './sdp';
 
@@ -360,7 +360,7 @@ export class Connection {
 
   /** An answer is late. Where packets come, it is the network that lost it, and another connection would do no better. */
   private async look(): Promise<void> {
-    const received = bytesReceived(await this.pc.getStats());
+    const received = bytesReceived(await statisticsOf(this.pc));
     if (this.received !== null && received > this.received) this.pulse?.stir(performance.now());
     this.received = received;
   }

@@ -1,12 +1,15 @@
 /**
  * While this page has control or talks, the bench hears a heartbeat of it: without one it tells its instruments to stop,
- * and hears the page no more (PROTOCOL.md, "The heartbeat"). A worker keeps the time, since a page out of sight has slow timers; the page itself sends, so
- * that a page that hangs falls silent.
+ * and hears the page no more (PROTOCOL.md, "The heartbeat"). A worker keeps the time, since a page out of sight has slow
+ * timers; the page itself sends, so that a page that hangs falls silent.
  */
 
 /** Label of the channel. */
 export const HEARTBEAT = 'periscope-heartbeat';
-/** Six in a row may get lost before the bench acts (750 ms): at 15 % loss more do once in a day, of five a second three did within a minute. */
+/**
+ * Six in a row may get lost before the bench acts (750 ms): at 15 % loss more do once in a day, of five a second three did
+ * within a minute.
+ */
 const EVERY = 100;
 
 /** Calls `beat` all the time; gives what ends it. */

@@ -28,6 +28,8 @@ export class Pulse {
   private stirred = -Infinity;
   /** When the first ping went out that has no answer yet. */
   private asked: number | null = null;
+  /** Something has said that the path may be gone, and no answer has come since. */
+  private doubted = false;
   private ticked: number;
   /** The last round trip of a ping, in milliseconds. */
   roundTrip: number | null = null;
@@ -40,6 +42,7 @@ export class Pulse {
   pong(sent: number, now: number): void {
     this.heard = now;
     this.asked = null;
+    this.doubted = false;
     // A bench that makes up numbers must not make us show nonsense.
     if (sent <= now && now - sent < 60_000) this.roundTrip = now - sent;
   }
@@ -48,9 +51,9 @@ export class Pulse {
     return now - Math.max(this.heard, this.stirred) >= QUIET;
   }
 
-  /** The answer is late: `stir` tells if anything else comes. */
+  /** The answer is late, or there is a doubt: `stir` tells if anything else comes. */
   isLate(now: number): boolean {
-    return this.asked !== null && now - this.asked >= LATE;
+    return this.doubted || (this.asked !== null && now - this.asked >= LATE);
   }
 
   /** Packets come from the bench: its answer got lost on the way, it did not. */
@@ -63,6 +66,7 @@ export class Pulse {
     this.pinged = -Infinity;
     this.heard = Math.min(this.heard, now - QUIET + WOKEN);
     this.stirred = -Infinity;
+    this.doubted = true;
   }
 
   tick(now: number): 'ping' | 'gone' | null {

@@ -20,7 +20,14 @@ export interface Sample {
   roundTrip: number | null;
 }
 
-type Entry = Record<string, unknown>;
+export type Entry = Record<string, unknown>;
+
+/** All entries of a connection's statistics. */
+export async function statisticsOf(connection: RTCPeerConnection): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  (await connection.getStats()).forEach((entry: Entry) => entries.push(entry));
+  return entries;
+}
 
 function numeric(entry: Entry | undefined, name: string): number | null {
   const value = entry?.[name];
@@ -51,11 +58,9 @@ export function measure(report: Iterable<Entry>, mid: string | null, now: number
 }
 
 /** All that has come from the bench, whatever it was. */
-export function bytesReceived(report: { forEach(visit: (entry: Entry) => void): void }): number {
-  let sum = 0;
+export function bytesReceived(entries: Entry[]): number {
   // Not all browsers count at the transport.
-  report.forEach((entry) => (sum += entry['type'] === 'candidate-pair' ? (numeric(entry, 'bytesReceived') ?? 0) : 0));
-  return sum;
+  return entries.reduce((sum, entry) => sum + (entry['type'] === 'candidate-pair' ? (numeric(entry, 'bytesReceived') ?? 0) : 0), 0);
 }
 
 function iceRoundTrip(entries: Entry[], byId: Map<unknown, Entry>): number | null {

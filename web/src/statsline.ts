@@ -5,7 +5,7 @@
 import type { Connection } from './connection';
 import { element } from './dom';
 import type { Player } from './player';
-import { measure, words, type Sample } from './stats';
+import { measure, statisticsOf, words, type Sample } from './stats';
 
 export class StatsLine {
   private readonly line = element('stats');
@@ -29,10 +29,8 @@ export class StatsLine {
     if (connection === null || connection.isOver || document.visibilityState !== 'visible') return;
     const mid = this.player.current?.mid ?? null;
     if (mid === null && !connection.media.some((media) => media.kind === 'audio')) return;
-    const report = await connection.pc.getStats();
+    const entries = await statisticsOf(connection.pc);
     if (connection !== this.connection) return;
-    const entries: Record<string, unknown>[] = [];
-    report.forEach((entry) => entries.push(entry as Record<string, unknown>));
     const sample = measure(entries, mid, performance.now());
     // Not every browser says how long the network takes; our own ping always does.
     sample.roundTrip ??= connection.roundTrip;

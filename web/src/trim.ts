@@ -4,6 +4,7 @@
 
 import { Backlog, bufferedOf } from './backlog';
 import type { Connection } from './connection';
+import { statisticsOf } from './stats';
 
 const EVERY = 1_000;
 
@@ -21,10 +22,8 @@ export class Trim {
     this.connection = connection;
     // Only a bench that has said welcome knows what to leave out.
     if (connection === null || connection.welcome === null || !connection.media.some((media) => media.kind === 'audio')) return;
-    const report = await connection.pc.getStats();
+    const entries = await statisticsOf(connection.pc);
     if (connection !== this.current()) return;
-    const entries: Record<string, unknown>[] = [];
-    report.forEach((entry) => entries.push(entry as Record<string, unknown>));
     for (const counters of bufferedOf(entries)) {
       const ms = this.backlog.look(performance.now(), counters);
       if (ms > 0) connection.say({ type: 'skip', mid: counters.mid, ms });

@@ -4,6 +4,7 @@
 
 import type { Connection } from './connection';
 import { countersOf, FrozenPictures } from './frozen';
+import { statisticsOf } from './stats';
 
 const EVERY = 1_000;
 /** A picture that stays frozen on a fresh connection, too, is not helped by many of them. */
@@ -28,9 +29,7 @@ export class Watch {
     // In silence nothing arrives anyway, and out of sight a browser may save itself the decoding.
     if (connection === null || connection.isQuiet || document.visibilityState !== 'visible') return;
     if (!connection.media.some((media) => media.kind === 'video')) return;
-    const report = await connection.pc.getStats();
-    const entries: Record<string, unknown>[] = [];
-    report.forEach((entry) => entries.push(entry as Record<string, unknown>));
+    const entries = await statisticsOf(connection.pc);
     const now = performance.now();
     if (connection !== this.current() || !this.pictures.isFrozen(countersOf(entries), now)) return;
     if (now - this.said < AT_MOST_EVERY) return;

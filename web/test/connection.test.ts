@@ -177,6 +177,18 @@ test('a bench whose answers get lost is not silent while its packets come', () =
     assert.equal(said.at(-1), 'answers');
   }));
 
+test('a path that the browser doubts is not left while packets come by it', () =>
+  withTimers(async (pass) => {
+    rise();
+    come({ type: 'welcome', version: 1, name: 'periscope 0.1.0', peer: 3, streams: [], channels: [] });
+    pc.become('disconnected');
+    for (let i = 0; i < 15; i++) {
+      pc.received += 100;
+      await pass(100);
+    }
+    assert.ok(!said.includes('quiet'), said.join());
+  }));
+
 test('a bench that is silent once it has seen our certificate is given up', () =>
   withTimers(async (pass) => {
     await connection.takeAnswer('v=0', 900_000);

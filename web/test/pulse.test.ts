@@ -63,6 +63,19 @@ test('a doubt does not trust in what came before', () => {
   assert.ok(pulse.isQuiet(4_600));
 });
 
+test('a doubt is a reason to see at once whether anything comes, until there is an answer', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 4_000, true);
+  assert.ok(!pulse.isLate(4_100));
+  pulse.doubt(4_100);
+  assert.ok(pulse.isLate(4_100));
+  pulse.stir(4_350);
+  assert.ok(!pulse.isQuiet(6_349));
+  assert.ok(pulse.isLate(4_600));
+  pulse.pong(4_600, 4_610);
+  assert.ok(!pulse.isLate(4_620));
+});
+
 test('an answer ends the silence', () => {
   const pulse = new Pulse(0);
   run(pulse, 0, 5_000, false);

@@ -1,0 +1,124 @@
+//! The elements that webrtcbin makes for itself: each is set up the moment it appears.
+//!
+//! webrtcbin has no properties for these, and no other way in than the signal of a bin.
+
+use std::sync::Arc;
+
+use gst::prelude::*;
+
+use super::congestion::{self, Retransmission};
+use super::inbox::Outbox;
+use super::rtc::Certificate;
+use super::sources;
+use crate::intercom::Ear;
+
+/// What the elements inside one webrtcbin are to work with.
+pub(super) struct Insides {
+    /// What we show in DTLS; none: what webrtcbin makes up.
+    pub(super) certificate: Option<Arc<Certificate>>,
+    /// Takes what the other side says; none: nobody listens.
+    pub(super) ear: Option<Ear>,
+    /// Is told what the other side reports of the packets.
+    pub(super) events: Outbox,
+    pub(super) retransmission: Retransmission,
+}
+
+impl Insides {
+    /// Sets up whatever `webrtcbin` makes from now on.
+    pub(super) fn watch(self, webrtcbin: &gst::Bin) {
+        webrtcbin.connect_deep_element_added(move |_, _, element| self.prepare(element));
+    }
+
+    fn prepare(&self, element: &gst::Element) {
+        let Some(factory) = element.factory() else {
+            return;
+        };
+        match factory.name().as_str() {
+            // Buffers are sent as they come: they were paced at the input, and any wait here is
+            // delay in the picture.
+            "clocksync" => element.set_property("sync", false),
+            "dtlssrtpdec" => {
+                if let Some(certificate) = &self.certificate {
+                    element.set_property("pem", certificate.pem());
+                }
+                if let Some(pad) = element.static_pad("sink") {
+                    sources::limit(&pad);
+                }
+                if let Some(pad) = element.static_pad("rtp_src") {
+                    turn_away(&pad, self.ear.clone());
+                }
+            }
+            "rtprtxsend" => {
+                if let Some(pad) = element.static_pad("src") {
+                    self.retransmission.decide_at(&pad);
+                }
+            }
+            // They work off one packet after the other, although they have nothing to add.
+            "rtpulpfecenc" | "rtpredenc" => keep_lists(element),
+            // What goes out comes by here, and against it what the viewer reports of it.
+            "rtpfunnel" => {
+                if let Some(pad) = element.static_pad("src") {
+                    congestion::listen(&pad, &self.events);
+                }
+            }
+            // All that the other side sends comes by here, decrypted and counted (RTCP),
+            // before anything makes a jitter buffer and threads for it.
+            "rtpssrcdemux" => {
+                if let Some(pad) = element.static_pad("sink") {
+                    listen_to_media(&pad, self.ear.clone());
+                }
+                if let Some(pad) = element.static_pad("rtcp_sink") {
+                    listen_to_media(&pad, None);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Lets lists of packets pass by an element that would take them apart. A list is one picture:
+/// together its packets cost little more than one, down to the socket.
+fn keep_lists(element: &gst::Element) {
+    let (Some(sink), Some(source)) = (element.static_pad("sink"), element.static_pad("src")) else {
+        return;
+    };
+    sink.add_probe(gst::PadProbeType::BUFFER_LIST, move |_, info| {
+        if let Some(gst::PadProbeData::BufferList(list)) = info.data.take() {
+            info.flow_res = source.push_list(list);
+        }
+        gst::PadProbeReturn::Handled
+    });
+}
+
+/// Drops media that nobody has asked for: webrtcbin leaves the way on open, and the peer would
+/// end with “not linked”.
+fn turn_away(pad: &gst::Pad, ear: Option<Ear>) {
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kinds, move |_, _| {
+        match ear.as_ref().is_some_and(Ear::expects) {
+            true => gst::PadProbeReturn::Ok,
+            false => gst::PadProbeReturn::Handled,
+        }
+    });
+}
+
+/// Takes all media out of the stream. What nobody wants to hear is dropped: it would end in
+/// a pad that is not linked.
+fn listen_to_media(pad: &gst::Pad, ear: Option<Ear>) {
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kinds, move |_, info| {
+        if let Some(ear) = &ear {
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(buffer)) => ear.hear(buffer),
+                Some(gst::PadProbeData::BufferList(list)) => {
+                    for buffer in list.iter_owned() {
+                        ear.hear(&buffer);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // Not “drop”: of what a probe drops GStreamer 1.22 wants to let go twice.
+        gst::PadProbeReturn::Handled
+    });
+}
