@@ -65,7 +65,7 @@ export class Pulse {
   doubt(now: number): void {
     this.pinged = -Infinity;
     this.heard = Math.min(this.heard, now - QUIET + WOKEN);
-    this.stirred = -Infinity;
+    this.stirred = Math.min(this.stirred, now - QUIET + WOKEN);
     this.doubted = true;
   }
 

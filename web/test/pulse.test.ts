@@ -63,6 +63,16 @@ test('a doubt does not trust in what came before', () => {
   assert.ok(pulse.isQuiet(4_600));
 });
 
+test('a doubt while an answer is late and packets come leaves time to see whether they still do', () => {
+  const pulse = new Pulse(0);
+  run(pulse, 0, 4_000, true);
+  run(pulse, 4_250, 6_000, false);
+  pulse.stir(6_050);
+  pulse.doubt(6_100);
+  assert.ok(!pulse.isQuiet(6_599));
+  assert.ok(pulse.isQuiet(6_600));
+});
+
 test('a doubt is a reason to see at once whether anything comes, until there is an answer', () => {
   const pulse = new Pulse(0);
   run(pulse, 0, 4_000, true);
