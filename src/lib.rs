@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`periscope`] | the element `periscope`: properties, signals, pads, states |
 //! | `media` | encode once, hand out to all |
+//! | `rtp` | pictures on their way to viewers, without a pipeline for each |
 //! | `peer` | one browser: its pipeline, negotiation, channels |
 //! | `intercom` | who talks, and how it reaches the pads |
 //! | `congestion` | what a viewer's network takes, and what it is sent because of it |
@@ -36,7 +37,7 @@
 //! Each peer has one thread, which owns its webrtcbin; one thread hands out messages, one
 //! watches who controls and alone makes instruments safe, one tells of that, one mixes what
 //! the viewers say while the pipeline plays and has an `audio_src` pad, one reads the
-//! UDP port, one looks after the addresses of this host; the console has one while it reads,
+//! UDP port, one sends what may not leave at once, one looks after the addresses of this host; the console has one while it reads,
 //! the page server two, mDNS one. A serial port has one thread, each element on it one that
 //! tells the bus, and a port whose instrument can be made safe a process. A sound card has one
 //! thread that makes its pipeline and tells the bus. All end before the element is READY again,
@@ -63,6 +64,7 @@ pub mod opus;
 mod peer;
 pub mod periscope;
 mod random;
+mod rtp;
 pub mod serial;
 pub mod signaling;
 mod voice;

@@ -159,6 +159,7 @@ mod source {
 }
 
 mod sink {
+    use super::super::burst::Burst;
     use super::super::desk::Path;
     use super::super::pace::Pace;
     use super::*;
@@ -169,15 +170,28 @@ mod sink {
     #[derive(Default)]
     pub(in crate::ice) struct Sink {
         seat: OnceLock<Arc<Seat>>,
-        outgoing: Mutex<Outgoing>,
+        /// None before there is a list. Held by the one streaming thread, also while it waits.
+        outgoing: Mutex<Option<Outgoing>>,
     }
 
-    /// Held by the one streaming thread, also while it waits.
-    #[derive(Default)]
     struct Outgoing {
-        /// Packets of a list, one behind the other, on their way into one system call.
-        burst: Vec<u8>,
+        burst: Burst,
         pace: Pace,
+    }
+
+    impl Outgoing {
+        fn send(&mut self, seat: &Seat, path: Path) {
+            let count = self.burst.count();
+            if count == 0 {
+                return;
+            }
+            let wait = self.pace.wait(self.burst.bytes().len(), Instant::now());
+            if !wait.is_zero() {
+                std::thread::sleep(wait);
+            }
+            seat.send(path, self.burst.bytes(), self.burst.segment(), count);
+            self.burst.clear();
+        }
     }
 
     impl Sink {
@@ -224,9 +238,7 @@ mod sink {
                 return Ok(gst::FlowSuccess::Ok);
             };
             let packet = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
-            if !seat.wire().send(path, &packet, None) {
-                seat.count_lost(1);
-            }
+            seat.send(path, &packet, None, 1);
             Ok(gst::FlowSuccess::Ok)
         }
 
@@ -235,17 +247,18 @@ mod sink {
                 return Ok(gst::FlowSuccess::Ok);
             };
             let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
-            let Outgoing { burst, pace } = &mut *outgoing;
-            let mut segments = Segments::new(seat.wire().most_segments());
+            let outgoing = outgoing.get_or_insert_with(|| Outgoing {
+                burst: Burst::new(seat.wire().most_segments()),
+                pace: Pace::default(),
+            });
             for buffer in list.iter() {
                 let packet = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
-                if !segments.fits(packet.len()) {
-                    segments.send(seat, path, burst, pace);
+                if !outgoing.burst.fits(packet.len()) {
+                    outgoing.send(seat, path);
                 }
-                segments.add(packet.len());
-                burst.extend_from_slice(&packet);
+                outgoing.burst.add(|bytes| bytes.extend_from_slice(&packet));
             }
-            segments.send(seat, path, burst, pace);
+            outgoing.send(seat, path);
             Ok(gst::FlowSuccess::Ok)
         }
     }
@@ -254,95 +267,6 @@ mod sink {
         fn way(&self) -> Option<(&Arc<Seat>, Path)> {
             let seat = self.seat.get()?;
             Some((seat, seat.path()?))
-        }
-    }
-
-    /// Packets that one system call can send (UDP generic segmentation offload): all of one
-    /// size, but for a shorter last one.
-    struct Segments {
-        most: usize,
-        size: usize,
-        count: usize,
-        bytes: usize,
-        complete: bool,
-    }
-
-    /// Longest content of one UDP send: less than UDP's own limit (RFC 768), because what is
-    /// given to the kernel at once leaves without a pause.
-    const MAX_BURST: usize = 20_000;
-
-    impl Segments {
-        const fn new(most: usize) -> Self {
-            Self {
-                most,
-                size: 0,
-                count: 0,
-                bytes: 0,
-                complete: false,
-            }
-        }
-
-        const fn fits(&self, length: usize) -> bool {
-            self.count == 0
-                || (!self.complete
-                    && self.count < self.most
-                    && length <= self.size
-                    && self.bytes + length <= MAX_BURST)
-        }
-
-        const fn add(&mut self, length: usize) {
-            if self.count == 0 {
-                self.size = length;
-            }
-            self.complete = length < self.size;
-            self.count += 1;
-            self.bytes += length;
-        }
-
-        fn send(&mut self, seat: &Seat, path: Path, burst: &mut Vec<u8>, pace: &mut Pace) {
-            if self.count > 0 {
-                let wait = pace.wait(self.bytes, Instant::now());
-                if !wait.is_zero() {
-                    std::thread::sleep(wait);
-                }
-                let size = (self.count > 1).then_some(self.size);
-                if !seat.wire().send(path, burst, size) {
-                    seat.count_lost(self.count);
-                }
-            }
-            burst.clear();
-            *self = Self::new(self.most);
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn only_the_last_packet_of_a_burst_may_be_shorter() {
-            let mut segments = Segments::new(64);
-            for length in [1200, 1200, 700] {
-                assert!(segments.fits(length));
-                segments.add(length);
-            }
-            assert!(!segments.fits(700), "a packet behind the short one");
-            let mut segments = Segments::new(64);
-            segments.add(700);
-            assert!(!segments.fits(1200), "a longer one");
-        }
-
-        #[test]
-        fn a_burst_is_no_longer_than_the_kernel_takes() {
-            let mut segments = Segments::new(2);
-            segments.add(100);
-            segments.add(100);
-            assert!(!segments.fits(100));
-            let mut segments = Segments::new(1000);
-            while segments.fits(1200) {
-                segments.add(1200);
-            }
-            assert!(segments.bytes <= MAX_BURST);
         }
     }
 }

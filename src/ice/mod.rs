@@ -6,9 +6,11 @@
 //! share of it, and [`agent`] is how webrtcbin sits on it.
 
 pub(crate) mod agent;
+pub(crate) mod burst;
 pub(crate) mod desk;
 mod elements;
-mod pace;
+pub(crate) mod pace;
+pub(crate) mod pacer;
 pub(crate) mod port;
 pub(crate) mod seat;
 mod stun;

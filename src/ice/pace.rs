@@ -11,14 +11,14 @@ const RATE: usize = 20;
 
 /// One peer's leaky bucket.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// When all that was sent would have left at the rate.
     done: Option<Instant>,
 }
 
 impl Pace {
     /// Counts what is about to be sent. Gives how long that has to wait.
-    pub(super) fn wait(&mut self, bytes: usize, now: Instant) -> Duration {
+    pub(crate) fn wait(&mut self, bytes: usize, now: Instant) -> Duration {
         let begin = self.done.map_or(now, |done| done.max(now));
         self.done = Some(begin + time(bytes));
         begin

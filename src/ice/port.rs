@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::desk::{CodeKey, Counters, Desk, Event, Guest, Limits, Outcome, Path};
+use super::pacer::Pacer;
 use super::seat::{Seat, SeatEvent};
 use crate::random::random_text;
 use crate::signaling::code::CodeId;
@@ -53,9 +54,10 @@ pub(crate) struct Port {
 }
 
 /// What the port, its thread and the seats share.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: UdpSocket,
     state: UdpSocketState,
+    pacer: Pacer,
     number: u16,
     /// Whether IPv4 goes through an IPv6 socket.
     dual: bool,
@@ -93,6 +95,7 @@ impl Port {
             number: socket.local_addr()?.port(),
             socket,
             state,
+            pacer: Pacer::start()?,
             dual,
             addresses,
             desk: Mutex::new(Desk::new(limits)),
@@ -135,6 +138,7 @@ impl Port {
 impl Port {
     /// Nothing is received any more. The socket itself is closed with the last seat.
     pub(crate) fn close(&self) {
+        self.wire.pacer.stop();
         // Closing the pipe wakes the thread.
         drop(lock(&self.wake).take());
         let thread = lock(&self.thread).take();
@@ -172,10 +176,14 @@ impl Wire {
         lock(&self.desk).admitted(guest);
     }
 
+    pub(crate) const fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
     // ---- Sending ----------------------------------------------------------------------
 
     /// Packets that one call of [`send`](Self::send) may hold.
-    pub(super) fn most_segments(&self) -> usize {
+    pub(crate) fn most_segments(&self) -> usize {
         self.state.max_gso_segments()
     }
 

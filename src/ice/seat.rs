@@ -91,8 +91,15 @@ impl Seat {
         *lock(&self.path) = Some(path);
     }
 
-    pub(super) fn wire(&self) -> &Wire {
+    pub(crate) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// Sends one packet, or `count` of `segment` bytes each but for the last.
+    pub(crate) fn send(&self, path: Path, bytes: &[u8], segment: Option<usize>, count: usize) {
+        if !self.wire.send(path, bytes, segment) {
+            self.lost.fetch_add(count as u64, Ordering::Relaxed);
+        }
     }
 
     /// The certificate is the announced one: this peer counts no longer as a stranger.
@@ -150,10 +157,6 @@ impl Seat {
     /// Packets that were lost because the pipeline did not take them, or the network did not.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count_lost(&self, packets: usize) {
-        self.lost.fetch_add(packets as u64, Ordering::Relaxed);
     }
 
     /// The next packet; waits for it. None once [`flush`](Self::flush) was called.

@@ -19,7 +19,7 @@ use gst::prelude::*;
 use super::codec::Codec;
 use super::elements;
 use super::encoders::{self, Recipe};
-use super::fanout::{Fanout, Flow, Link};
+use super::fanout::{Fanout, Flow, Link, Outlet};
 use super::input::State;
 use super::stream::tuning;
 use super::{Settings, Timing};
@@ -307,7 +307,7 @@ impl Encoding {
             self.output.detach();
             return Err(error).context("it does not start on this machine");
         }
-        let link = input.link(&appsrc, None);
+        let link = input.link(&Outlet::Pipeline(appsrc), None);
         Ok(Running {
             pipeline,
             recipe: number,

@@ -1,4 +1,5 @@
-//! Hands every buffer of one `appsink` to any number of `appsrc`s in other pipelines.
+//! Hands every buffer of one `appsink` to any number of consumers: `appsrc`s in other
+//! pipelines, and viewers whose pictures go past any pipeline ([`crate::rtp`]).
 //!
 //! The sink never waits: what a consumer cannot take is dropped for that consumer
 //! alone. Consumers of an encoded stream start, and start again after a drop, with
@@ -16,6 +17,9 @@ use gst::prelude::*;
 
 use super::gate::Gate;
 use super::key_frames::KeyFrameRequests;
+use crate::rtp::packetizer::Packetizer;
+use crate::rtp::picture::Picture;
+use crate::rtp::transmitter;
 
 /// What flows through a [`Fanout`], which decides what a slow consumer loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +66,18 @@ struct Shared {
     recent: Recent,
 }
 
+/// One buffer on its way to the consumers.
+#[derive(Debug, Clone)]
+struct Item {
+    sample: gst::Sample,
+    /// The same as payloads of RTP packets, if it is a picture.
+    picture: Option<Arc<Picture>>,
+}
+
 /// The newest encoded pictures from a key frame on; none if that is too long ago.
 #[derive(Debug, Default)]
 struct Recent {
-    pictures: Vec<gst::Sample>,
+    pictures: Vec<Item>,
     /// Number of the next picture; the last of `pictures` is the one before.
     next: u64,
 }
@@ -75,7 +87,7 @@ struct Recent {
 const MAX_RECENT: usize = 8;
 
 impl Recent {
-    fn add(&mut self, picture: Option<gst::Sample>, is_key_frame: bool) {
+    fn add(&mut self, picture: Option<Item>, is_key_frame: bool) {
         self.next += 1;
         if is_key_frame {
             self.pictures.clear();
@@ -95,7 +107,7 @@ impl Recent {
 
     /// What somebody has to be given who has had everything before picture `from`, or
     /// nothing yet; none if a key frame has to be awaited.
-    fn since(&self, from: Option<u64>) -> Option<Vec<gst::Sample>> {
+    fn since(&self, from: Option<u64>) -> Option<Vec<Item>> {
         let first = self.next - self.pictures.len() as u64;
         let skip = match from {
             Some(from) if from == self.next => return Some(Vec::new()),
@@ -109,7 +121,7 @@ impl Recent {
 
 #[derive(Debug)]
 struct Consumer {
-    appsrc: gst_app::AppSrc,
+    outlet: Outlet,
     /// Of a viewer.
     gate: Option<Arc<Gate>>,
     needs_key_frame: AtomicBool,
@@ -117,7 +129,16 @@ struct Consumer {
     dropped: AtomicU64,
 }
 
-/// The connection of one `appsrc` to a [`Fanout`]; ends when dropped.
+/// How buffers reach a consumer.
+#[derive(Debug, Clone)]
+pub(crate) enum Outlet {
+    /// Set up by [`Fanout::configure`], and started: one that is not running refuses buffers.
+    Pipeline(gst_app::AppSrc),
+    /// Encoded pictures of a viewer.
+    Rtp(transmitter::Outlet),
+}
+
+/// The connection of one consumer to a [`Fanout`]; ends when dropped.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Link {
@@ -149,12 +170,19 @@ impl Fanout {
     /// Makes `appsink` the source, in place of any earlier one.
     pub(crate) fn attach(&self, appsink: &gst_app::AppSink) {
         let weak = Arc::downgrade(&self.0);
+        let is_encoded = self.0.flow == Flow::Encoded;
+        // Made when it is known what comes.
+        let mut packetizer = None;
         appsink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
                     if let Some(inner) = weak.upgrade() {
-                        Fanout(inner).distribute(&sample);
+                        let caps = sample.caps().filter(|_| is_encoded);
+                        let packetizer =
+                            packetizer.get_or_insert_with(|| caps.and_then(Packetizer::of));
+                        let picture = packetizer.as_mut().and_then(|p| p.cut(&sample));
+                        Fanout(inner).distribute(&Item { sample, picture });
                     }
                     Ok(gst::FlowSuccess::Ok)
                 })
@@ -186,12 +214,11 @@ impl Fanout {
         appsrc.set_leaky_type(gst_app::AppLeakyType::Downstream);
     }
 
-    /// Adds a consumer that was set up by [`Fanout::configure`] and has been started:
-    /// an `appsrc` that is not running refuses buffers. A viewer gets what goes through its
-    /// gate; one who has had pictures from elsewhere goes on with the next key frame.
-    pub(crate) fn link(&self, appsrc: &gst_app::AppSrc, gate: Option<&Arc<Gate>>) -> Link {
+    /// Adds a consumer. A viewer gets what goes through its gate; one who has had pictures
+    /// from elsewhere goes on with the next key frame.
+    pub(crate) fn link(&self, outlet: &Outlet, gate: Option<&Arc<Gate>>) -> Link {
         let weak = Arc::downgrade(&self.0);
-        let probe = appsrc.static_pad("src").and_then(|pad| {
+        let probe = outlet.pad().and_then(|pad| {
             pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
                 let wanted = info.event().is_some_and(|event| {
                     gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok()
@@ -205,7 +232,7 @@ impl Fanout {
 
         let goes_on = gate.is_some_and(|gate| gate.has_begun());
         let consumer = Arc::new(Consumer {
-            appsrc: appsrc.clone(),
+            outlet: outlet.clone(),
             gate: gate.cloned(),
             needs_key_frame: AtomicBool::new(self.0.flow == Flow::Encoded),
             pushed: AtomicU64::new(0),
@@ -224,7 +251,7 @@ impl Fanout {
             Flow::Encoded => {}
             Flow::Pictures => {
                 let latest = locked(&self.0.latest).clone();
-                if let Some(sample) = latest {
+                if let (Some(sample), Outlet::Pipeline(appsrc)) = (latest, outlet) {
                     let _ = appsrc.push_sample(&sample);
                 }
             }
@@ -254,8 +281,8 @@ impl Fanout {
                 missing
             };
             // Not under the lock; what is distributed meanwhile is fetched in the next round.
-            for sample in missing.into_iter().flatten() {
-                consumer.push(&sample);
+            for item in missing.into_iter().flatten() {
+                consumer.push(&item);
             }
         }
     }
@@ -287,14 +314,14 @@ impl Fanout {
         }
     }
 
-    fn distribute(&self, sample: &gst::Sample) {
-        let Some(buffer) = sample.buffer() else {
+    fn distribute(&self, item: &Item) {
+        let Some(buffer) = item.sample.buffer() else {
             return;
         };
         match self.0.flow {
             Flow::Sound => {}
             Flow::Pictures => {
-                let _old = locked(&self.0.latest).replace(sample.clone());
+                let _old = locked(&self.0.latest).replace(item.sample.clone());
             }
             Flow::Encoded => {
                 let is_key_frame = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
@@ -305,10 +332,10 @@ impl Fanout {
                 }
             }
         }
-        let consumers = self.0.next(sample, buffer);
+        let consumers = self.0.next(item, buffer);
         let mut key_frame_wanted = false;
         for consumer in consumers.iter() {
-            key_frame_wanted |= consumer.offer(sample, buffer, self.0.flow);
+            key_frame_wanted |= consumer.offer(item, buffer, self.0.flow);
         }
         if key_frame_wanted {
             self.request_key_frame();
@@ -318,9 +345,10 @@ impl Fanout {
 
 impl Inner {
     /// Keeps a picture for newcomers. Gives those who are there.
-    fn next(&self, sample: &gst::Sample, buffer: &gst::BufferRef) -> Arc<[Arc<Consumer>]> {
+    fn next(&self, item: &Item, buffer: &gst::BufferRef) -> Arc<[Arc<Consumer>]> {
         let is_picture = self.flow == Flow::Encoded
-            && sample
+            && item
+                .sample
                 .caps()
                 .and_then(|caps| caps.structure(0))
                 .is_some_and(|structure| structure.name().starts_with("video/"));
@@ -330,23 +358,51 @@ impl Inner {
         let is_key_frame = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let keep = is_key_frame || locked(&self.shared).recent.has_room();
         // A copy: an encoder in hardware has few buffers, and waits for them.
-        let copy = keep.then(|| copied(sample, buffer)).flatten();
+        let copy = keep.then(|| copied(item, buffer)).flatten();
         let mut shared = locked(&self.shared);
         shared.recent.add(copy, is_key_frame);
         shared.consumers.clone()
     }
 }
 
-fn copied(sample: &gst::Sample, buffer: &gst::BufferRef) -> Option<gst::Sample> {
+fn copied(item: &Item, buffer: &gst::BufferRef) -> Option<Item> {
     let buffer = buffer.copy_deep().ok()?;
-    let caps = sample.caps_owned();
-    Some(
-        gst::Sample::builder()
+    let caps = item.sample.caps_owned();
+    Some(Item {
+        sample: gst::Sample::builder()
             .buffer(&buffer)
             .caps_if_some(caps.as_ref())
-            .segment_if_some(sample.segment())
+            .segment_if_some(item.sample.segment())
             .build(),
-    )
+        picture: item.picture.clone(),
+    })
+}
+
+impl Outlet {
+    /// The pad against whose stream key frames are asked for.
+    fn pad(&self) -> Option<gst::Pad> {
+        match self {
+            Self::Pipeline(appsrc) => appsrc.static_pad("src"),
+            Self::Rtp(_) => None,
+        }
+    }
+
+    /// Whether it takes nothing more.
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Pipeline(appsrc) => appsrc.current_level_buffers() >= MAX_WAITING,
+            Self::Rtp(outlet) => outlet.is_full(),
+        }
+    }
+
+    /// False if it did not take it.
+    fn push(&self, item: &Item) -> bool {
+        match self {
+            // Fails while the consumer's pipeline stops: it is about to unlink.
+            Self::Pipeline(appsrc) => appsrc.push_sample(&item.sample).is_ok(),
+            Self::Rtp(outlet) => item.picture.as_ref().is_some_and(|p| outlet.send(p)),
+        }
+    }
 }
 
 impl Shared {
@@ -363,14 +419,14 @@ impl Shared {
 impl Consumer {
     /// Gives the consumer one buffer, or counts it as dropped. True if the consumer
     /// waits for a key frame.
-    fn offer(&self, sample: &gst::Sample, buffer: &gst::BufferRef, flow: Flow) -> bool {
+    fn offer(&self, item: &Item, buffer: &gst::BufferRef, flow: Flow) -> bool {
         if flow == Flow::Encoded {
             let is_delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let size = buffer.size();
             if let Some(gate) = &self.gate {
                 gate.count(size);
             }
-            if self.appsrc.current_level_buffers() >= MAX_WAITING {
+            if self.outlet.is_full() {
                 self.needs_key_frame.store(true, Ordering::Relaxed);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 // Asking now would only add to what cannot be taken.
@@ -379,7 +435,7 @@ impl Consumer {
             let waits = self.needs_key_frame.load(Ordering::Relaxed);
             let is_welcome = match &self.gate {
                 _ if waits && is_delta => false,
-                Some(gate) if waits && !gate.goes_on_with(sample) => false,
+                Some(gate) if waits && !gate.goes_on_with(&item.sample) => false,
                 Some(gate) => gate.admits(size, !is_delta),
                 None => true,
             };
@@ -390,7 +446,7 @@ impl Consumer {
             }
             self.needs_key_frame.store(false, Ordering::Relaxed);
         }
-        self.push(sample);
+        self.push(item);
         false
     }
 
@@ -399,14 +455,13 @@ impl Consumer {
         self.gate.as_ref().is_none_or(|gate| gate.wants_key_frame())
     }
 
-    fn push(&self, sample: &gst::Sample) {
+    fn push(&self, item: &Item) {
         if let Some(gate) = &self.gate {
-            gate.sent(sample);
+            gate.sent(&item.sample);
         }
-        // Fails while the consumer's pipeline stops: it is about to unlink.
-        let counter = match self.appsrc.push_sample(sample) {
-            Ok(_) => &self.pushed,
-            Err(_) => &self.dropped,
+        let counter = match self.outlet.push(item) {
+            true => &self.pushed,
+            false => &self.dropped,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -436,9 +491,7 @@ impl Drop for Link {
                 .cloned()
                 .collect();
         }
-        if let (Some(pad), Some(probe)) =
-            (self.consumer.appsrc.static_pad("src"), self.probe.take())
-        {
+        if let (Some(pad), Some(probe)) = (self.consumer.outlet.pad(), self.probe.take()) {
             pad.remove_probe(probe);
         }
     }
@@ -448,9 +501,12 @@ impl Drop for Link {
 mod tests {
     use super::*;
 
-    fn picture() -> Option<gst::Sample> {
+    fn picture() -> Option<Item> {
         gst::init().expect("GStreamer");
-        Some(gst::Sample::builder().build())
+        Some(Item {
+            sample: gst::Sample::builder().build(),
+            picture: None,
+        })
     }
 
     fn after(key_frames: &[bool]) -> Recent {

@@ -130,9 +130,11 @@ impl Session {
             try_out += more.map_or(0.0, |more| more / share);
         }
         let mut feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
-        self.rtc
-            .retransmission()
-            .hold(feeds.any(|feed| feed.is_thinned()));
+        let holds_back = feeds.any(|feed| feed.is_thinned());
+        self.rtc.retransmission().hold(holds_back);
+        if let Some(transmitter) = self.rtc.shortcut().transmitter() {
+            transmitter.hold_back(holds_back);
+        }
         if try_out > 0.0
             && let Some(estimator) = &mut self.estimator
         {

@@ -1,24 +1,24 @@
 //! One stream on its way to one peer.
 //!
 //! ```text
-//! Fanout ─▸ appsrc ─ payloader ─ webrtcbin
+//! Fanout ─┬▸ Chain: appsrc ─ payloader ─ webrtcbin
+//!         └▸ Transmitter (pictures, past webrtcbin)
 //! ```
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use gst::prelude::*;
-
-use super::rtc::{self, Extensions, Rtc};
-use super::skip::{Fate, Skip};
+use super::chain::{Chain, Position};
+use super::rtc::{Extensions, Rtc};
 use crate::congestion::audience::Size;
 use crate::congestion::estimator::{Estimate, Trend};
-use crate::media::codec::Codec;
-use crate::media::fanout::Link;
+use crate::media::fanout::{self, Link};
 use crate::media::gate::Gate;
 use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Subscription};
+use crate::media::{playout_delay, transport_feedback};
+use crate::rtp::transmitter::{Outlet, Transmitter};
+use crate::rtp::{self, Retransmission};
 
 /// What was negotiated for a stream.
 #[derive(Debug, Clone)]
@@ -27,29 +27,41 @@ pub(crate) struct Agreement {
     pub(crate) payload_type: u8,
     pub(crate) ssrc: u32,
     pub(crate) extensions: Extensions,
+    /// Where what got lost is sent again.
+    pub(crate) retransmission: Option<Retransmission>,
     /// Where an earlier feed of the same line stopped.
     pub(crate) position: Option<Position>,
 }
 
-/// Where a stream of RTP packets stands. One that goes on under the same SSRC must go on
-/// from here: SRTP takes older sequence numbers for a replay (RFC 3711, section 3.3.2).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Position {
-    sequence_number: u16,
-    timestamp_offset: u32,
+impl Agreement {
+    /// For what sends pictures past webrtcbin.
+    fn description(&self) -> rtp::Description {
+        let Extensions {
+            playout_delay,
+            transport_feedback,
+        } = self.extensions;
+        rtp::Description {
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            // Numbers of 1 to 14.
+            playout_delay: playout_delay.then_some(playout_delay::ID as u8),
+            transport_feedback: transport_feedback.then_some(transport_feedback::ID as u8),
+            retransmission: self.retransmission,
+        }
+    }
+}
+
+/// How the stream reaches the peer.
+enum Way {
+    Webrtcbin(Chain),
+    Port(Outlet),
 }
 
 /// Ends when dropped: first the source lets go, then the elements stop.
 pub(crate) struct Feed {
     link: Option<Link>,
     subscription: Subscription,
-    appsrc: gst_app::AppSrc,
-    payloader: gst::Element,
-    /// The pad of webrtcbin, and the probe that shields it.
-    pad: gst::Pad,
-    probe: Option<gst::PadProbeId>,
-    /// A leaf among the locks, held to decide about a packet.
-    skip: Option<Arc<Mutex<Skip>>>,
+    way: Way,
     /// Of pictures: what of them goes out.
     gate: Arc<Gate>,
     /// Where the viewer reports what its network takes, if there is an encoder to follow.
@@ -64,38 +76,23 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Sends `subscription` into `pad` of the peer's webrtcbin.
+    /// Sends `subscription` by `transmitter`, if there is one for it, or into `pad` of the
+    /// peer's webrtcbin.
     pub(crate) fn start(
         rtc: &Rtc,
         pad: &gst::Pad,
         subscription: Subscription,
         agreed: &Agreement,
+        transmitter: Option<&Arc<Transmitter>>,
     ) -> anyhow::Result<Self> {
-        let appsrc = gst_app::AppSrc::builder().build();
-        subscription.fanout().configure(&appsrc);
-        let payloader = rtc::payloader(
-            agreed.codec.codec,
-            agreed.payload_type,
-            agreed.ssrc,
-            agreed.extensions,
-        )?;
-        if let Some(position) = agreed.position {
-            let next = position.sequence_number.wrapping_add(1);
-            payloader.set_property("seqnum-offset", i32::from(next));
-            payloader.set_property("timestamp-offset", position.timestamp_offset);
-        }
-        let probe = keep_negotiated_caps(pad, &payloader, agreed);
-
-        let pipeline = rtc.pipeline();
-        pipeline.add_many([appsrc.upcast_ref(), &payloader])?;
+        let way = match transmitter {
+            Some(transmitter) => Way::Port(transmitter.stream(agreed.description())),
+            None => Way::Webrtcbin(Chain::start(rtc, pad, subscription.fanout(), agreed)?),
+        };
         let mut feed = Self {
             link: None,
             subscription,
-            appsrc,
-            payloader,
-            pad: pad.clone(),
-            probe,
-            skip: None,
+            way,
             gate: Arc::default(),
             place: None,
             size: Size::Main,
@@ -103,37 +100,32 @@ impl Feed {
             reports: agreed.extensions.transport_feedback,
             before: (0, 0),
         };
-        if agreed.codec.codec == Codec::Opus {
-            feed.skip = skip_in(&feed.appsrc);
-        }
-        feed.appsrc.link(&feed.payloader)?;
-        feed.payloader
-            .static_pad("src")
-            .context("a payloader without source pad")?
-            .link(pad)?;
-        feed.payloader.sync_state_with_parent()?;
-        feed.appsrc.sync_state_with_parent()?;
         feed.link = Some(feed.join());
         Ok(feed)
     }
 
     /// Of a video, the RTP timestamp of running time 0.
     pub(crate) fn begin(&self) -> Option<u32> {
-        if self.skip.is_some() {
-            return None;
+        match &self.way {
+            Way::Webrtcbin(chain) if chain.is_sound() => None,
+            Way::Webrtcbin(chain) => chain.timestamp_offset(),
+            Way::Port(outlet) => outlet.timestamp_offset(),
         }
-        self.timestamp_offset()
     }
 
-    fn timestamp_offset(&self) -> Option<u32> {
-        let stats = self.payloader.property::<Option<gst::Structure>>("stats")?;
-        stats.get("timestamp-offset").ok()
+    /// The viewer needs a key frame; of what goes through webrtcbin its fan-out hears itself.
+    pub(crate) fn request_key_frame(&self) {
+        self.subscription.fanout().request_key_frame();
     }
 
     /// Takes part in what is subscribed to.
     fn join(&self) -> Link {
         let gate = self.reports.then_some(&self.gate);
-        self.subscription.fanout().link(&self.appsrc, gate)
+        let outlet = match &self.way {
+            Way::Webrtcbin(chain) => fanout::Outlet::Pipeline(chain.appsrc().clone()),
+            Way::Port(outlet) => fanout::Outlet::Rtp(outlet.clone()),
+        };
+        self.subscription.fanout().link(&outlet, gate)
     }
 
     /// The viewer reports there what its network takes.
@@ -144,29 +136,18 @@ impl Feed {
 
     /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
     pub(crate) fn skip(&self, duration: Duration) {
-        if let Some(skip) = &self.skip {
-            skip.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .ask(duration);
+        if let Way::Webrtcbin(chain) = &self.way {
+            chain.skip(duration);
         }
     }
 
-    /// Stops, and tells where the packets stand.
-    pub(crate) fn stop(mut self) -> Position {
-        self.halt();
-        // The property is a guint that holds a sequence number.
-        let sequence_number = self.payloader.property::<u32>("seqnum") as u16;
-        Position {
-            sequence_number,
-            timestamp_offset: self.timestamp_offset().unwrap_or_default(),
-        }
-    }
-
-    /// The source lets go, then the elements stop: nothing flows any more.
-    fn halt(&mut self) {
+    /// Stops. Tells where the packets stand, unless the transmitter remembers.
+    pub(crate) fn stop(mut self) -> Option<Position> {
+        // The source lets go first.
         self.link = None;
-        for element in [self.appsrc.upcast_ref::<gst::Element>(), &self.payloader] {
-            let _ = element.set_state(gst::State::Null);
+        match &self.way {
+            Way::Webrtcbin(chain) => Some(chain.halt()),
+            Way::Port(_) => None,
         }
     }
 
@@ -302,120 +283,7 @@ impl Flow {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.halt();
-        // Only now: an unlinked pad would be an error of the peer's.
-        if let Some(source) = self.payloader.static_pad("src") {
-            let _ = source.unlink(&self.pad);
-        }
-        if let Some(probe) = self.probe.take() {
-            self.pad.remove_probe(probe);
-        }
-        for element in [self.appsrc.upcast_ref::<gst::Element>(), &self.payloader] {
-            if let Some(bin) = element
-                .parent()
-                .and_then(|parent| parent.downcast::<gst::Bin>().ok())
-            {
-                let _ = bin.remove(element);
-            }
-        }
+        // Before its consumer stops.
+        self.link = None;
     }
-}
-
-/// Leaves out packets of what `appsrc` sends, as [`Skip`] decides.
-fn skip_in(appsrc: &gst_app::AppSrc) -> Option<Arc<Mutex<Skip>>> {
-    let skip = Arc::new(Mutex::new(Skip::default()));
-    let source = appsrc.static_pad("src")?;
-    let decides = skip.clone();
-    source.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let Some(buffer) = info.buffer_mut() else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let duration = buffer.duration().map_or(Duration::ZERO, Into::into);
-        let fate = decides
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .packet(buffer.size(), duration);
-        match fate {
-            Fate::LeftOut => return gst::PadProbeReturn::Handled,
-            Fate::Sent(Duration::ZERO) => {}
-            Fate::Sent(earlier) => {
-                let earlier = gst::ClockTime::try_from(earlier).unwrap_or_default();
-                let buffer = buffer.make_mut();
-                let pts = buffer.pts().map(|pts| pts.saturating_sub(earlier));
-                buffer.set_pts(pts);
-                let dts = buffer.dts().map(|dts| dts.saturating_sub(earlier));
-                buffer.set_dts(dts);
-            }
-        }
-        gst::PadProbeReturn::Ok
-    })?;
-    Some(skip)
-}
-
-/// Shields the negotiation from what is in the stream.
-///
-/// Browsers take any profile and level of H.264 that their decoder can do, whatever the
-/// SDP says. GStreamer does not: the payloader would refuse pictures of a level above
-/// the negotiated one, and webrtcbin a later offer in which the stream's own profile
-/// stands. So the payloader sees no restriction, and webrtcbin only what was agreed.
-fn keep_negotiated_caps(
-    pad: &gst::Pad,
-    payloader: &gst::Element,
-    agreed: &Agreement,
-) -> Option<gst::PadProbeId> {
-    let codec = agreed.codec.codec;
-    let open = gst::Caps::builder("application/x-rtp")
-        .field("media", codec.media())
-        .field("payload", i32::from(agreed.payload_type))
-        .field("clock-rate", codec.clock_rate())
-        .field("encoding-name", codec.encoding_name())
-        .build();
-    let probe = pad.add_probe(
-        gst::PadProbeType::QUERY_DOWNSTREAM,
-        move |_, info| match info.query_mut().map(|query| query.view_mut()) {
-            Some(gst::QueryViewMut::Caps(query)) => {
-                let result = match query.filter() {
-                    Some(filter) => {
-                        filter.intersect_with_mode(&open, gst::CapsIntersectMode::First)
-                    }
-                    None => open.clone(),
-                };
-                query.set_result(&result);
-                gst::PadProbeReturn::Handled
-            }
-            Some(gst::QueryViewMut::AcceptCaps(query)) => {
-                query.set_result(true);
-                gst::PadProbeReturn::Handled
-            }
-            _ => gst::PadProbeReturn::Ok,
-        },
-    );
-
-    let agreed = rtc::rtp_caps(
-        &[(agreed.codec.clone(), agreed.payload_type)],
-        agreed.ssrc,
-        agreed.extensions,
-    );
-    let source = payloader.static_pad("src")?;
-    source.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let Some(gst::EventView::Caps(event)) = info.event().map(|event| event.view()) else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let mut caps = agreed.clone();
-        if let (Some(structure), Some(from)) =
-            (caps.make_mut().structure_mut(0), event.caps().structure(0))
-        {
-            for field in ["timestamp-offset", "seqnum-offset"] {
-                if let Ok(value) = from.value(field) {
-                    structure.set_value(field, value.clone());
-                }
-            }
-        }
-        let replacement = gst::event::Caps::builder(&caps)
-            .seqnum(event.seqnum())
-            .build();
-        info.data = Some(gst::PadProbeData::Event(replacement));
-        gst::PadProbeReturn::Ok
-    });
-    probe
 }

@@ -63,6 +63,8 @@ pub(crate) enum Event {
         /// When the report came, by the clock by which the packets were sent.
         at: Duration,
     },
+    /// The browser can show nothing of the stream with this SSRC before the next key frame.
+    KeyFrameWanted(u32),
     /// News from the peer's place at the shared port.
     Seat(SeatEvent),
     /// Streams or data labels of the element have come, gone or become known.

@@ -2,15 +2,19 @@
 //!
 //! webrtcbin has no properties for these, and no other way in than the signal of a bin.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use gst::glib;
 use gst::prelude::*;
 
 use super::congestion::{self, Retransmission};
-use super::inbox::Outbox;
+use super::inbox::{Event, Outbox};
 use super::rtc::Certificate;
 use super::sources;
+use crate::ice::seat::Seat;
 use crate::intercom::Ear;
+use crate::rtp::MASTER;
+use crate::rtp::transmitter::Transmitter;
 
 /// What the elements inside one webrtcbin are to work with.
 pub(super) struct Insides {
@@ -21,6 +25,90 @@ pub(super) struct Insides {
     /// Is told what the other side reports of the packets.
     pub(super) events: Outbox,
     pub(super) retransmission: Retransmission,
+    pub(super) shortcut: Shortcut,
+}
+
+/// The way of pictures past webrtcbin's elements: it needs their keys, and what RTCP says.
+/// Clones are of the same webrtcbin.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shortcut(Arc<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// What would encrypt; a leaf among the locks, held for a look-up.
+    encryptors: Mutex<Vec<glib::WeakRef<gst::Element>>>,
+    transmitter: OnceLock<Arc<Transmitter>>,
+}
+
+impl Shortcut {
+    /// Opens it, once DTLS has agreed on keys. None if it is closed: with other ciphers than
+    /// those that the transmitter has.
+    pub(super) fn open(&self, seat: &Arc<Seat>) -> Option<&Arc<Transmitter>> {
+        if self.transmitter().is_none() {
+            let master = self.master_key()?;
+            let _ = self
+                .0
+                .transmitter
+                .set(Transmitter::new(seat.clone(), &master));
+        }
+        self.transmitter()
+    }
+
+    pub(super) fn transmitter(&self) -> Option<&Arc<Transmitter>> {
+        self.0.transmitter.get()
+    }
+
+    fn encryptors(&self) -> std::sync::MutexGuard<'_, Vec<glib::WeakRef<gst::Element>>> {
+        let encryptors = &self.0.encryptors;
+        encryptors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn master_key(&self) -> Option<[u8; MASTER]> {
+        let encryptors: Vec<_> = self
+            .encryptors()
+            .iter()
+            .filter_map(|e| e.upgrade())
+            .collect();
+        encryptors.iter().find_map(|encryptor| {
+            // Until DTLS gives a key it has one that it made up.
+            let has_key = !encryptor.property::<bool>("random-key");
+            let nick = |name| {
+                let value = encryptor.property_value(name);
+                let (_, value) = glib::EnumValue::from_value(&value)?;
+                Some(value.nick().to_owned())
+            };
+            let is_known = nick("rtp-cipher").as_deref() == Some("aes-128-icm")
+                && nick("rtp-auth").as_deref() == Some("hmac-sha1-80");
+            let key = encryptor.property::<Option<gst::Buffer>>("key")?;
+            let key = key.map_readable().ok()?;
+            (has_key && is_known).then(|| key.as_slice().try_into().ok())?
+        })
+    }
+
+    /// Takes RTCP of the viewer's at a pad where it is decrypted.
+    fn listen_at(&self, pad: &gst::Pad, events: &Outbox) {
+        let (shortcut, events) = (self.clone(), events.clone());
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let Some(transmitter) = shortcut.transmitter() else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let Some(packet) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let news = transmitter.take(&packet);
+            for ssrc in news.key_frames {
+                events.send(Event::KeyFrameWanted(ssrc));
+            }
+            if let Some((packets, at)) = news.arrivals {
+                events.send(Event::Feedback { packets, at });
+            }
+            // To rtpsession the packets that it is about are unknown.
+            match news.is_all {
+                true => gst::PadProbeReturn::Handled,
+                false => gst::PadProbeReturn::Ok,
+            }
+        });
+    }
 }
 
 impl Insides {
@@ -47,7 +135,11 @@ impl Insides {
                 if let Some(pad) = element.static_pad("rtp_src") {
                     turn_away(&pad, self.ear.clone());
                 }
+                if let Some(pad) = element.static_pad("rtcp_src") {
+                    self.shortcut.listen_at(&pad, &self.events);
+                }
             }
+            "srtpenc" => self.shortcut.encryptors().push(element.downgrade()),
             "rtprtxsend" => {
                 if let Some(pad) = element.static_pad("src") {
                     self.retransmission.decide_at(&pad);

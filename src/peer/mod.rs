@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) mod batch;
+mod chain;
 pub(crate) mod channels;
 pub(crate) mod chunks;
 mod congestion;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use super::chain::Position;
 use super::control::ToPage;
-use super::feed::{Agreement, Feed, Position};
+use super::feed::{Agreement, Feed};
 use super::opening::failed;
 use super::rtc::{self, Extensions, Rtc};
 use super::session::Session;
@@ -17,6 +18,7 @@ use crate::media::codec::Codec;
 use crate::media::input::Kind;
 use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Stream};
+use crate::rtp::transmitter::Transmitter;
 use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
 
@@ -181,6 +183,14 @@ impl Negotiation {
             })
     }
 
+    /// The other side can show nothing of a stream before the next key frame.
+    pub(super) fn request_key_frame(&self, ssrc: u32) {
+        let wanted = self.sending().find(|sending| sending.ssrc == ssrc);
+        if let Some(feed) = wanted.and_then(|sending| sending.feed.as_ref()) {
+            feed.request_key_frame();
+        }
+    }
+
     /// Since when an in-band offer waits for its answer.
     pub(super) const fn offer_out_since(&self) -> Option<Instant> {
         match self.in_band {
@@ -321,7 +331,7 @@ impl Sending {
     /// Stops sending, for the time being.
     pub(super) fn stop(&mut self) {
         if let Some(feed) = self.feed.take() {
-            self.position = Some(feed.stop());
+            self.position = feed.stop().or(self.position);
         }
         self.fed_by = Weak::new();
     }
@@ -330,9 +340,11 @@ impl Sending {
     pub(super) fn start(
         &mut self,
         peer: u32,
+        mline: usize,
         rtc: &Rtc,
         stream: &Arc<Stream>,
         media: &Media,
+        transmitter: Option<&Arc<Transmitter>>,
     ) -> anyhow::Result<()> {
         let Agreed::On(codec, payload_type) = self.agreed.clone() else {
             return Ok(());
@@ -350,14 +362,19 @@ impl Sending {
             let congestion = media.congestion();
             Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
         });
+        let is_video = codec.codec.media() == "video";
+        let transmitter = transmitter.filter(|_| is_video);
+        let retransmission =
+            transmitter.and_then(|_| rtc.retransmission_on(mline, payload_type, self.ssrc));
         let agreement = Agreement {
+            retransmission,
             codec,
             payload_type,
             ssrc: self.ssrc,
             extensions: self.extensions,
             position: self.position,
         };
-        let feed = Feed::start(rtc, &self.pad, subscription, &agreement)?;
+        let feed = Feed::start(rtc, &self.pad, subscription, &agreement, transmitter)?;
         self.feed = Some(feed.with_place(place.flatten()));
         self.fed_by = Arc::downgrade(stream);
         Ok(())

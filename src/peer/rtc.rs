@@ -19,7 +19,7 @@ use super::channels::ChannelOptions;
 use super::chunks::Payload;
 use super::congestion::Retransmission;
 use super::inbox::{Event, Outbox};
-use super::insides::Insides;
+use super::insides::{Insides, Shortcut};
 use crate::ice::agent::Agent;
 use crate::ice::port::Port;
 use crate::ice::seat::Seat;
@@ -30,7 +30,9 @@ use crate::media::elements;
 use crate::media::stream::OfferedCodec;
 use crate::media::{playout_delay, transport_feedback};
 use crate::net;
+use crate::rtp;
 use crate::signaling::fingerprint::Fingerprint;
+use crate::signaling::sdp::Sdp;
 
 /// How the peers reach each other, and who we are; from the element's properties.
 #[derive(Clone, Default)]
@@ -91,6 +93,7 @@ pub(crate) struct Rtc {
     /// The agent at the shared port; none: a full one of webrtcbin's own.
     lite: Option<Agent>,
     retransmission: Retransmission,
+    shortcut: Shortcut,
     /// Of the line on which the other side only sends.
     receiver: Option<WebRTCRTPTransceiver>,
 }
@@ -124,11 +127,13 @@ impl Rtc {
             None => restrict_ice(&webrtcbin, network),
         }
         let retransmission = Retransmission::default();
+        let shortcut = Shortcut::default();
         let insides = Insides {
             certificate: network.certificate.clone(),
             ear,
             events: events.clone(),
             retransmission: retransmission.clone(),
+            shortcut: shortcut.clone(),
         };
         insides.watch(
             webrtcbin
@@ -144,6 +149,7 @@ impl Rtc {
             webrtcbin,
             lite,
             retransmission,
+            shortcut,
             receiver: None,
         };
         rtc.watch_bus(events);
@@ -175,6 +181,10 @@ impl Rtc {
 
     pub(super) const fn retransmission(&self) -> &Retransmission {
         &self.retransmission
+    }
+
+    pub(super) const fn shortcut(&self) -> &Shortcut {
+        &self.shortcut
     }
 
     pub(crate) const fn pipeline(&self) -> &gst::Pipeline {
@@ -364,6 +374,30 @@ impl Rtc {
         self.webrtcbin
             .property::<Option<WebRTCSessionDescription>>("local-description")
             .and_then(|description| description.sdp().as_text().ok())
+    }
+
+    pub(crate) fn remote_description(&self) -> Option<String> {
+        self.webrtcbin
+            .property::<Option<WebRTCSessionDescription>>("remote-description")
+            .and_then(|description| description.sdp().as_text().ok())
+    }
+
+    /// Where a stream that is sent on a line is sent again, as both descriptions have it.
+    pub(super) fn retransmission_on(
+        &self,
+        mline: usize,
+        payload_type: u8,
+        ssrc: u32,
+    ) -> Option<rtp::Retransmission> {
+        let of = |description: Option<String>| {
+            let sdp = Sdp::parse(&description?).ok()?;
+            sdp.media().get(mline).cloned()
+        };
+        let remote = of(self.remote_description())?;
+        Some(rtp::Retransmission {
+            payload_type: remote.retransmission(payload_type)?,
+            ssrc: of(self.local_description())?.retransmission_ssrc(ssrc)?,
+        })
     }
 
     /// A lite agent has nothing to gather.

@@ -34,6 +34,7 @@ use crate::ice::seat::{Seat, SeatEvent};
 use crate::intercom::{Ear, Intercom};
 use crate::media::Media;
 use crate::media::stream::Subscription;
+use crate::rtp::transmitter::Transmitter;
 use crate::signaling::fingerprint::{self, Fingerprint};
 
 /// How long a connection may be silent before the peer counts as gone.
@@ -299,6 +300,7 @@ impl Session {
                 reply(self.take_short_answer(fingerprint));
                 self.follow_path();
             }
+            Event::KeyFrameWanted(ssrc) => self.negotiation.request_key_frame(ssrc),
             Event::Feedback { packets, at } => self.take_feedback(&packets, at),
             Event::Seat(SeatEvent::PathFound) => {
                 if self.path == PathState::None {
@@ -424,7 +426,9 @@ impl Session {
         }
         let mut troubles = Vec::new();
         let streams = self.media.streams();
-        for line in &mut self.negotiation.lines {
+        let transmitter = self.transmitter();
+        let transmitter = transmitter.as_ref();
+        for (mline, line) in self.negotiation.lines.iter_mut().enumerate() {
             let Line::Sending(sending) = line else {
                 continue;
             };
@@ -432,7 +436,9 @@ impl Session {
                 sending.stop();
                 continue;
             };
-            if let Err(error) = sending.start(self.id, &self.rtc, stream, &self.media) {
+            if let Err(error) =
+                sending.start(self.id, mline, &self.rtc, stream, &self.media, transmitter)
+            {
                 troubles.push(format!("peer {}: {error:#}", self.id));
             }
         }
@@ -450,6 +456,16 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .streams = sent;
+    }
+
+    /// What sends pictures past webrtcbin, if that can be: at the shared port, and where lips
+    /// need not be kept in step. For that a browser needs sender reports, which webrtcbin has.
+    fn transmitter(&self) -> Option<Arc<Transmitter>> {
+        let seat = self.seat.as_ref()?;
+        if self.media.keeps_lips_in_step() {
+            return None;
+        }
+        self.rtc.shortcut().open(seat).cloned()
     }
 
     /// State and statistics for a program.
@@ -484,6 +500,12 @@ impl Session {
         }
         if let Some(seat) = &self.seat {
             structure = structure.field("packets-lost", seat.lost());
+            if let Some(transmitter) = self.rtc.shortcut().transmitter() {
+                let counts = transmitter.counts();
+                structure = structure
+                    .field("packets-sent", counts.packets)
+                    .field("packets-sent-again", counts.sent_again);
+            }
             if let Some(path) = seat.path() {
                 structure = structure.field("address", path.remote.to_string());
             }

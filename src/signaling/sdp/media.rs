@@ -261,6 +261,31 @@ impl Media {
         has_extension && has_feedback
     }
 
+    /// The payload type under which packets of another one are sent again (RFC 4588,
+    /// section 8.1).
+    pub fn retransmission(&self, payload_type: u8) -> Option<u8> {
+        let codecs = self.codecs();
+        let again = codecs.iter().find(|codec| {
+            let mut parameters = codec
+                .fmtp
+                .split(';')
+                .filter_map(|p| p.trim().split_once('='));
+            codec.name == "RTX"
+                && parameters
+                    .any(|(name, value)| name == "apt" && value.parse() == Ok(payload_type))
+        });
+        again.map(|codec| codec.payload_type)
+    }
+
+    /// The SSRC under which packets of another one are sent again (RFC 5576, section 4.2).
+    pub fn retransmission_ssrc(&self, ssrc: u32) -> Option<u32> {
+        attributes(&self.lines, "ssrc-group").find_map(|value| {
+            let mut words = value.split_ascii_whitespace();
+            let is_it = words.next() == Some("FID") && words.next()?.parse() == Ok(ssrc);
+            is_it.then(|| words.next()?.parse().ok())?
+        })
+    }
+
     /// Whether this is the line of the data channels (RFC 8841).
     pub fn is_data(&self) -> bool {
         self.kind() == MediaKind::Application

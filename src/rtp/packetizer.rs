@@ -1,0 +1,210 @@
+//! Cuts encoded pictures into payloads of RTP packets, once for all viewers.
+//!
+//! GStreamer's payloaders know how (RFC 6184, RFC 7741). One stands here by itself between
+//! two pads: what goes in comes out in the same call, and there is no thread and no clock.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use gst::prelude::*;
+use rtp_types::RtpPacket;
+
+use super::picture::{CLOCK_RATE, Numbering, Picture};
+use crate::media::codec::Codec;
+use crate::media::elements;
+
+/// Bytes of header and payload. Header extensions and the tag of SRTP come on top: with IPv6
+/// below the 1280 bytes that every network carries.
+const MTU: u32 = 1188;
+
+/// Made for the encoded pictures of one source.
+pub(crate) struct Packetizer {
+    payloader: gst::Element,
+    input: gst::Pad,
+    output: gst::Pad,
+    numbering: Numbering,
+    /// What comes out; a leaf among the locks.
+    collected: Arc<Mutex<Vec<gst::Buffer>>>,
+    caps: Option<gst::Caps>,
+}
+
+impl Packetizer {
+    /// None for what is no video in a codec that is sent.
+    pub(crate) fn of(caps: &gst::CapsRef) -> Option<Self> {
+        let codec = match caps.structure(0)?.name().as_str() {
+            "video/x-h264" => Codec::H264,
+            "video/x-vp8" => Codec::Vp8,
+            _ => return None,
+        };
+        match Self::new(codec) {
+            Ok(packetizer) => Some(packetizer),
+            Err(error) => {
+                gst::warning!(crate::CAT, "{codec} goes through webrtcbin: {error:#}");
+                None
+            }
+        }
+    }
+
+    fn new(codec: Codec) -> anyhow::Result<Self> {
+        let (factory, settings) = codec.payloader();
+        let payloader = elements::make(factory, settings)?;
+        payloader.set_property("mtu", MTU);
+        // Viewers have numbers of their own: these stay the same.
+        payloader.set_property("timestamp-offset", 0_u32);
+
+        let collected = Arc::new(Mutex::new(Vec::new()));
+        let (one, list) = (collected.clone(), collected.clone());
+        let output = gst::Pad::builder(gst::PadDirection::Sink)
+            .name("packets")
+            .chain_function(move |_, _, buffer| {
+                one.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(buffer);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .chain_list_function(move |_, _, buffers| {
+                list.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(buffers.iter_owned());
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .event_function(|_, _, _| true)
+            .build();
+        let input = gst::Pad::builder(gst::PadDirection::Src)
+            .name("pictures")
+            .build();
+        let checks = gst::PadLinkCheck::empty();
+        let sink = payloader.static_pad("sink").context("no sink pad")?;
+        let source = payloader.static_pad("src").context("no source pad")?;
+        input.link_full(&sink, checks)?;
+        source.link_full(&output, checks)?;
+        output.set_active(true)?;
+        input.set_active(true)?;
+        payloader.set_state(gst::State::Playing)?;
+
+        input.push_event(gst::event::StreamStart::new("pictures"));
+        Ok(Self {
+            payloader,
+            input,
+            output,
+            numbering: match codec {
+                Codec::Vp8 => Numbering::PictureId,
+                Codec::H264 | Codec::Opus => Numbering::None,
+            },
+            collected,
+            caps: None,
+        })
+    }
+
+    /// Cuts one picture. None if there is nothing in it that can be sent.
+    pub(crate) fn cut(&mut self, sample: &gst::Sample) -> Option<Arc<Picture>> {
+        let buffer = sample.buffer_owned()?;
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let running_time = segment.to_running_time(buffer.pts())?;
+        if self.caps.as_deref() != sample.caps() {
+            let caps = sample.caps_owned()?;
+            self.input.push_event(gst::event::Caps::new(&caps));
+            let times = gst::FormattedSegment::<gst::ClockTime>::new();
+            self.input.push_event(gst::event::Segment::new(&times));
+            self.caps = Some(caps);
+        }
+        if let Err(error) = self.input.push(buffer) {
+            gst::debug!(crate::CAT, "a picture could not be cut: {error}");
+        }
+        let packets = std::mem::take(
+            &mut *self
+                .collected
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let mut picture = Picture::new(ticks(running_time), self.numbering);
+        for packet in packets {
+            let bytes = packet.map_readable().ok()?;
+            let packet = RtpPacket::parse(&bytes).ok()?;
+            picture.add(packet.payload(), packet.marker_bit());
+        }
+        (picture.len() > 0).then(|| Arc::new(picture))
+    }
+}
+
+impl Drop for Packetizer {
+    fn drop(&mut self) {
+        let _ = self.payloader.set_state(gst::State::Null);
+        let _ = self.input.set_active(false);
+        let _ = self.output.set_active(false);
+    }
+}
+
+/// The RTP clock begins anew after 13 hours.
+fn ticks(running_time: gst::ClockTime) -> u32 {
+    let second = gst::ClockTime::SECOND.nseconds();
+    let ticks = running_time
+        .nseconds()
+        .mul_div_floor(CLOCK_RATE, second)
+        .unwrap_or_default();
+    ticks as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an encoder makes of a moment of noise.
+    fn encoded(encoder: &str) -> Vec<gst::Sample> {
+        gst::init().expect("GStreamer");
+        let text = format!(
+            "videotestsrc pattern=snow num-buffers=3 ! video/x-raw,width=160,height=120,framerate=30/1 \
+             ! {encoder} ! appsink name=sink sync=false"
+        );
+        let pipeline = gst::parse::launch(&text).expect("a pipeline");
+        pipeline.set_state(gst::State::Playing).expect("starts");
+        let sink = pipeline
+            .downcast_ref::<gst::Bin>()
+            .and_then(|bin| bin.by_name("sink"))
+            .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok())
+            .expect("an appsink");
+        let samples = std::iter::from_fn(|| sink.pull_sample().ok()).collect();
+        pipeline.set_state(gst::State::Null).expect("stops");
+        samples
+    }
+
+    #[test]
+    fn each_picture_is_cut_into_packets_that_a_network_carries() {
+        for encoder in [
+            "x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 ! video/x-h264,stream-format=byte-stream,alignment=au",
+            "vp8enc deadline=1 target-bitrate=4000000",
+        ] {
+            let samples = encoded(encoder);
+            assert_eq!(samples.len(), 3);
+            let caps = samples[0].caps_owned().expect("caps");
+            let mut packetizer = Packetizer::of(&caps).expect("a video codec");
+            let pictures: Vec<_> = samples
+                .iter()
+                .map(|sample| packetizer.cut(sample).expect("a picture"))
+                .collect();
+            for (sample, picture) in samples.iter().zip(&pictures) {
+                let bytes: usize = picture.payloads().map(|(payload, _)| payload.len()).sum();
+                let size = sample.buffer().map_or(0, |buffer| buffer.size());
+                assert!(bytes > size * 9 / 10, "{encoder}: {bytes} of {size} bytes");
+                assert!(
+                    picture
+                        .payloads()
+                        .all(|(p, _)| p.len() <= MTU as usize - 12)
+                );
+                let markers: Vec<bool> = picture.payloads().map(|(_, marker)| marker).collect();
+                let (last, others) = markers.split_last().expect("packets");
+                assert!(*last && !others.contains(&true), "{encoder}: {markers:?}");
+            }
+            assert!(pictures[0].len() > 1, "the first one is large");
+            assert_eq!(pictures[1].time.wrapping_sub(pictures[0].time), 3_000);
+            assert_eq!(pictures[2].time.wrapping_sub(pictures[1].time), 3_000);
+        }
+    }
+
+    #[test]
+    fn what_is_no_video_is_not_cut() {
+        gst::init().expect("GStreamer");
+        let caps = gst::Caps::new_empty_simple("audio/x-opus");
+        assert!(Packetizer::of(&caps).is_none());
+    }
+}

@@ -1,0 +1,61 @@
+//! An encoded picture as payloads of RTP packets, the same for all viewers.
+
+use std::ops::Range;
+
+/// Ticks of the RTP clock of video in a second (RFC 6184, section 8.2.1; RFC 7741,
+/// section 6.2.1).
+pub(crate) const CLOCK_RATE: u64 = 90_000;
+
+/// What stands in the payloads that differs between viewers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// Nothing.
+    None,
+    /// A picture number of 15 bits in bytes 2 and 3 (RFC 7741, section 4.2). A viewer to whom
+    /// pictures are not sent, or who gets another encoding, has numbers of its own.
+    PictureId,
+}
+
+/// One picture, or a part of one where an encoder gives parts.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    bytes: Vec<u8>,
+    payloads: Vec<(Range<usize>, bool)>,
+    /// Its running time, in ticks of the RTP clock.
+    pub(super) time: u32,
+    pub(super) numbering: Numbering,
+}
+
+impl Picture {
+    pub(super) const fn new(time: u32, numbering: Numbering) -> Self {
+        Self {
+            bytes: Vec::new(),
+            payloads: Vec::new(),
+            time,
+            numbering,
+        }
+    }
+
+    /// `marker`: it ends the picture (RFC 3550, section 5.1).
+    pub(super) fn add(&mut self, payload: &[u8], marker: bool) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(payload);
+        self.payloads.push((start..self.bytes.len(), marker));
+    }
+
+    /// Number of packets.
+    pub(crate) const fn len(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// All payloads, and whether they end the picture.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let payloads = self.payloads.iter();
+        payloads.filter_map(|(range, marker)| Some((self.bytes.get(range.clone())?, *marker)))
+    }
+
+    pub(super) fn payload(&self, number: usize) -> Option<(&[u8], bool)> {
+        let (range, marker) = self.payloads.get(number)?;
+        Some((self.bytes.get(range.clone())?, *marker))
+    }
+}

@@ -1,0 +1,374 @@
+//! All pictures that one viewer gets, on their way from encoders to the shared port.
+//!
+//! Pictures come on the thread that distributes them, reports on one of webrtcbin's. Neither
+//! waits: what may not leave at once, so that an access point can keep it, is sent by the
+//! port's pacer.
+//!
+//! Lock: `state` is a leaf, held while packets are written and given to the kernel, which
+//! takes them at once or not at all.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::arrivals::Log;
+use super::feedback::{self, Feedback};
+use super::picture::Picture;
+use super::srtp::{MASTER, Srtp};
+use super::stream::{Description, Stream};
+use crate::congestion::Packet;
+use crate::ice::burst::Burst;
+use crate::ice::desk::Path;
+use crate::ice::pace::Pace;
+use crate::ice::pacer::Paced;
+use crate::ice::seat::Seat;
+
+/// Bytes that may wait to be sent: a tenth of a second at the rate of the pacer. Beyond,
+/// pictures are left out.
+const MAX_WAITING: usize = 2 * 1024 * 1024;
+
+/// Sends pictures to one viewer.
+pub(crate) struct Transmitter {
+    seat: Arc<Seat>,
+    /// Origin of the times in what the viewer reports.
+    epoch: Instant,
+    this: Weak<Self>,
+    state: Mutex<State>,
+}
+
+struct State {
+    srtp: Srtp,
+    streams: Vec<Stream>,
+    log: Log,
+    outgoing: Outgoing,
+    /// A path that does not even take the pictures: each packet that is sent again, and lost
+    /// again, would keep its queue full. The next key frame makes up for all of them.
+    holds_back: bool,
+    counts: Counts,
+}
+
+/// What was sent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Packets, those that were sent again included.
+    pub(crate) packets: u64,
+    pub(crate) sent_again: u64,
+}
+
+struct Outgoing {
+    burst: Burst,
+    pace: Pace,
+    later: VecDeque<Later>,
+    /// Bytes in `later`.
+    waiting: usize,
+}
+
+/// A burst that is to leave later.
+struct Later {
+    due: Instant,
+    bytes: Vec<u8>,
+    segment: Option<usize>,
+    count: usize,
+}
+
+/// What a viewer has reported, as far as others have to act on it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Streams that need a key frame.
+    pub(crate) key_frames: Vec<u32>,
+    /// Packets whose arrival or loss was reported, and when the report came.
+    pub(crate) arrivals: Option<(Vec<Packet>, Duration)>,
+    /// Nobody else can make use of the report.
+    pub(crate) is_all: bool,
+}
+
+impl Transmitter {
+    /// `master`: the key and the salt by which this side sends.
+    pub(crate) fn new(seat: Arc<Seat>, master: &[u8; MASTER]) -> Arc<Self> {
+        let most = seat.wire().most_segments();
+        Arc::new_cyclic(|this| Self {
+            seat,
+            epoch: Instant::now(),
+            this: this.clone(),
+            state: Mutex::new(State {
+                srtp: Srtp::new(master),
+                streams: Vec::new(),
+                log: Log::default(),
+                outgoing: Outgoing {
+                    burst: Burst::new(most),
+                    pace: Pace::default(),
+                    later: VecDeque::new(),
+                    waiting: 0,
+                },
+                holds_back: false,
+                counts: Counts::default(),
+            }),
+        })
+    }
+
+    /// Where pictures of a stream go in. One that was there before goes on with its numbers:
+    /// SRTP takes older ones for a replay (RFC 3711, section 3.3.2).
+    pub(crate) fn stream(self: &Arc<Self>, description: Description) -> Outlet {
+        let mut state = self.locked();
+        let ssrc = description.ssrc;
+        match state.find(ssrc) {
+            Some(stream) => stream.description = description,
+            None => state.streams.push(Stream::new(description)),
+        }
+        Outlet {
+            transmitter: self.clone(),
+            ssrc,
+        }
+    }
+
+    /// Takes a packet of RTCP from the viewer: sends what got lost again, and tells the rest.
+    pub(crate) fn take(&self, rtcp: &[u8]) -> News {
+        let (reports, is_all) = feedback::read(rtcp);
+        let mut news = News {
+            is_all,
+            ..News::default()
+        };
+        for report in reports {
+            match report {
+                Feedback::Missing { ssrc, numbers } => self.send_again(ssrc, &numbers),
+                Feedback::KeyFrame { ssrc } => news.key_frames.push(ssrc),
+                Feedback::Arrivals(arrivals) => {
+                    let packets = self.locked().log.report(&arrivals);
+                    news.arrivals = Some((packets, self.epoch.elapsed()));
+                }
+            }
+        }
+        news
+    }
+
+    /// Whether what got lost is not sent again.
+    pub(crate) fn hold_back(&self, holds_back: bool) {
+        self.locked().holds_back = holds_back;
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.locked().counts
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, ssrc: u32, picture: &Arc<Picture>) -> bool {
+        let Some(path) = self.seat.path() else {
+            return false;
+        };
+        let now = Instant::now();
+        let wake = {
+            let mut state = self.locked();
+            if state.outgoing.waiting > MAX_WAITING {
+                return false;
+            }
+            let rests = state.outgoing.later.is_empty();
+            let elapsed = now.saturating_duration_since(self.epoch);
+            state.send(&self.seat, path, ssrc, picture, (now, elapsed));
+            state.outgoing.due().filter(|_| rests)
+        };
+        self.wake_at(wake);
+        true
+    }
+
+    fn send_again(&self, ssrc: u32, numbers: &[u16]) {
+        let Some(path) = self.seat.path() else {
+            return;
+        };
+        let now = Instant::now();
+        let wake = {
+            let mut state = self.locked();
+            if state.holds_back {
+                return;
+            }
+            let rests = state.outgoing.later.is_empty();
+            let elapsed = now.saturating_duration_since(self.epoch);
+            state.send_again(&self.seat, path, ssrc, numbers, (now, elapsed));
+            state.outgoing.due().filter(|_| rests)
+        };
+        self.wake_at(wake);
+    }
+
+    fn wake_at(&self, due: Option<Instant>) {
+        if let Some(due) = due {
+            let this: Weak<dyn Paced> = self.this.clone();
+            self.seat.wire().pacer().wake(this, due);
+        }
+    }
+}
+
+impl std::fmt::Debug for Transmitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transmitter")
+            .field("seat", &self.seat)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Paced for Transmitter {
+    fn release(&self, now: Instant) -> Option<Instant> {
+        let path = self.seat.path();
+        let mut state = self.locked();
+        state.outgoing.release(&self.seat, path?, now);
+        state.outgoing.due()
+    }
+}
+
+impl State {
+    fn find(&mut self, ssrc: u32) -> Option<&mut Stream> {
+        self.streams
+            .iter_mut()
+            .find(|stream| stream.description.ssrc == ssrc)
+    }
+
+    fn send(
+        &mut self,
+        seat: &Seat,
+        path: Path,
+        ssrc: u32,
+        picture: &Arc<Picture>,
+        (now, elapsed): (Instant, Duration),
+    ) {
+        let Self {
+            srtp,
+            streams,
+            log,
+            outgoing,
+            counts,
+            ..
+        } = self;
+        let Some(stream) = streams.iter_mut().find(|s| s.description.ssrc == ssrc) else {
+            return;
+        };
+        let (first, picture_id) = stream.begin(picture);
+        let is_counted = stream.description.transport_feedback.is_some();
+        for (payload, index) in picture.payloads().zip(first..) {
+            let length = stream.overhead() + payload.0.len();
+            outgoing.make_room(seat, path, length, now);
+            let transport = match is_counted {
+                true => log.number(length, elapsed),
+                false => 0,
+            };
+            outgoing.burst.add(|out| {
+                stream.write(out, srtp, picture, payload, index, picture_id, transport);
+            });
+            counts.packets += 1;
+        }
+        outgoing.flush(seat, path, now);
+    }
+
+    fn send_again(
+        &mut self,
+        seat: &Seat,
+        path: Path,
+        ssrc: u32,
+        numbers: &[u16],
+        (now, elapsed): (Instant, Duration),
+    ) {
+        let Self {
+            srtp,
+            streams,
+            log,
+            outgoing,
+            counts,
+            ..
+        } = self;
+        let Some(stream) = streams.iter_mut().find(|s| s.description.ssrc == ssrc) else {
+            return;
+        };
+        let is_counted = stream.description.transport_feedback.is_some();
+        for number in numbers {
+            let Some(length) = stream.length_again(*number) else {
+                continue;
+            };
+            outgoing.make_room(seat, path, length, now);
+            let transport = match is_counted {
+                true => log.number(length, elapsed),
+                false => 0,
+            };
+            outgoing.burst.add(|out| {
+                stream.write_again(out, srtp, *number, transport);
+            });
+            counts.packets += 1;
+            counts.sent_again += 1;
+        }
+        outgoing.flush(seat, path, now);
+    }
+}
+
+impl Outgoing {
+    /// Sends what is there if a packet of that length does not fit to it.
+    fn make_room(&mut self, seat: &Seat, path: Path, length: usize, now: Instant) {
+        if !self.burst.fits(length) {
+            self.flush(seat, path, now);
+        }
+    }
+
+    /// Sends what is there, now or later.
+    fn flush(&mut self, seat: &Seat, path: Path, now: Instant) {
+        if self.burst.count() == 0 {
+            return;
+        }
+        let wait = self.pace.wait(self.burst.bytes().len(), now);
+        let (segment, count) = (self.burst.segment(), self.burst.count());
+        if self.later.is_empty() && wait.is_zero() {
+            seat.send(path, self.burst.bytes(), segment, count);
+        } else {
+            self.waiting += self.burst.bytes().len();
+            self.later.push_back(Later {
+                due: now + wait,
+                bytes: self.burst.bytes().to_vec(),
+                segment,
+                count,
+            });
+        }
+        self.burst.clear();
+    }
+
+    fn release(&mut self, seat: &Seat, path: Path, now: Instant) {
+        while let Some(later) = self.later.pop_front_if(|later| later.due <= now) {
+            self.waiting -= later.bytes.len();
+            seat.send(path, &later.bytes, later.segment, later.count);
+        }
+    }
+
+    /// When the next burst is to leave.
+    fn due(&self) -> Option<Instant> {
+        self.later.front().map(|later| later.due)
+    }
+}
+
+/// Where one viewer's pictures of one stream go in.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    transmitter: Arc<Transmitter>,
+    ssrc: u32,
+}
+
+impl Outlet {
+    /// Sends one picture. False if there is no way out at the moment.
+    pub(crate) fn send(&self, picture: &Arc<Picture>) -> bool {
+        self.transmitter.send(self.ssrc, picture)
+    }
+
+    /// Whether so much waits already that a picture would not be taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.transmitter.locked().outgoing.waiting > MAX_WAITING
+    }
+
+    /// RTP time of running time 0.
+    pub(crate) fn timestamp_offset(&self) -> Option<u32> {
+        let mut state = self.transmitter.locked();
+        state.find(self.ssrc).map(|stream| stream.timestamp_offset)
+    }
+}
+
+impl std::fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlet")
+            .field("ssrc", &self.ssrc)
+            .finish_non_exhaustive()
+    }
+}
