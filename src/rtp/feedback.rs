@@ -86,7 +86,8 @@ fn times(report: &Twcc<'_>) -> Vec<(u16, Option<Duration>)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rtcp_types::{PayloadFeedback, ReceiverReport, RtcpPacketWriter, TransportFeedback};
+    use rtcp_types::prelude::*;
+    use rtcp_types::{PayloadFeedback, ReceiverReport, TransportFeedback};
 
     fn written(packet: impl RtcpPacketWriter) -> Vec<u8> {
         let mut bytes = vec![0; packet.calculate_size().expect("a size")];

@@ -54,8 +54,12 @@ impl Packetizer {
 
         let collected = Arc::new(Mutex::new(Vec::new()));
         let (one, list) = (collected.clone(), collected.clone());
-        let output = gst::Pad::builder(gst::PadDirection::Sink)
-            .name("packets")
+        // Without a template that takes all the first caps would be the only ones.
+        let any = |name, direction| {
+            let caps = gst::Caps::new_any();
+            gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+        };
+        let output = gst::Pad::builder_from_template(&any("packets", gst::PadDirection::Sink)?)
             .chain_function(move |_, _, buffer| {
                 one.lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -70,9 +74,8 @@ impl Packetizer {
             })
             .event_function(|_, _, _| true)
             .build();
-        let input = gst::Pad::builder(gst::PadDirection::Src)
-            .name("pictures")
-            .build();
+        let input =
+            gst::Pad::builder_from_template(&any("pictures", gst::PadDirection::Src)?).build();
         let checks = gst::PadLinkCheck::empty();
         let sink = payloader.static_pad("sink").context("no sink pad")?;
         let source = payloader.static_pad("src").context("no source pad")?;
@@ -140,7 +143,7 @@ fn ticks(running_time: gst::ClockTime) -> u32 {
     let second = gst::ClockTime::SECOND.nseconds();
     let ticks = running_time
         .nseconds()
-        .mul_div_floor(CLOCK_RATE, second)
+        .mul_div_round(CLOCK_RATE, second)
         .unwrap_or_default();
     ticks as u32
 }
@@ -150,10 +153,10 @@ mod tests {
     use super::*;
 
     /// What an encoder makes of a moment of noise.
-    fn encoded(encoder: &str) -> Vec<gst::Sample> {
+    fn encoded(width: u32, height: u32, encoder: &str) -> Vec<gst::Sample> {
         gst::init().expect("GStreamer");
         let text = format!(
-            "videotestsrc pattern=snow num-buffers=3 ! video/x-raw,width=160,height=120,framerate=30/1 \
+            "videotestsrc pattern=snow num-buffers=3 ! video/x-raw,width={width},height={height},framerate=30/1 \
              ! {encoder} ! appsink name=sink sync=false"
         );
         let pipeline = gst::parse::launch(&text).expect("a pipeline");
@@ -174,7 +177,7 @@ mod tests {
             "x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 ! video/x-h264,stream-format=byte-stream,alignment=au",
             "vp8enc deadline=1 target-bitrate=4000000",
         ] {
-            let samples = encoded(encoder);
+            let samples = encoded(160, 120, encoder);
             assert_eq!(samples.len(), 3);
             let caps = samples[0].caps_owned().expect("caps");
             let mut packetizer = Packetizer::of(&caps).expect("a video codec");
@@ -198,6 +201,18 @@ mod tests {
             assert!(pictures[0].len() > 1, "the first one is large");
             assert_eq!(pictures[1].time.wrapping_sub(pictures[0].time), 3_000);
             assert_eq!(pictures[2].time.wrapping_sub(pictures[1].time), 3_000);
+        }
+    }
+
+    #[test]
+    fn pictures_may_change_their_size() {
+        let [small, large] = [(160, 120), (640, 480)].map(|(width, height)| {
+            encoded(width, height, "x264enc tune=zerolatency speed-preset=ultrafast ! video/x-h264,stream-format=byte-stream,alignment=au")
+        });
+        let caps = small[0].caps_owned().expect("caps");
+        let mut packetizer = Packetizer::of(&caps).expect("a video codec");
+        for sample in small.iter().chain(&large).chain(&small) {
+            assert!(packetizer.cut(sample).is_some());
         }
     }
 

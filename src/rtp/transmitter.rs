@@ -328,7 +328,10 @@ impl Outgoing {
     }
 
     fn release(&mut self, seat: &Seat, path: Path, now: Instant) {
-        while let Some(later) = self.later.pop_front_if(|later| later.due <= now) {
+        while self.due().is_some_and(|due| due <= now) {
+            let Some(later) = self.later.pop_front() else {
+                return;
+            };
             self.waiting -= later.bytes.len();
             seat.send(path, &later.bytes, later.segment, later.count);
         }
