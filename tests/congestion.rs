@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{ALL, Bench, Viewer, wait_until};
+use common::{ALL, Bench, Viewer, lossy, peer, wait_until};
 use gst::prelude::*;
 
 /// Noise: an encoder needs all the bits that it is given.
@@ -40,33 +40,6 @@ fn reporting(viewer: &Viewer) {
         });
 }
 
-/// Of the packets that come to the viewer so many percent get lost.
-fn lossy(viewer: &Viewer) -> Arc<AtomicU32> {
-    let percent = Arc::new(AtomicU32::new(0));
-    let bin = viewer.webrtcbin.downcast_ref::<gst::Bin>().unwrap();
-    let loses = percent.clone();
-    bin.connect_deep_element_added(move |_, _, element| {
-        if element.factory().is_none_or(|f| f.name() != "nicesrc") {
-            return;
-        }
-        let (loses, count) = (loses.clone(), AtomicU32::new(0));
-        let pad = element.static_pad("src").unwrap();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let is_rtp = info
-                .buffer()
-                .and_then(|buffer| buffer.map_readable().ok())
-                .is_some_and(|map| map.first().is_some_and(|byte| (128..192).contains(byte)));
-            // In steps that have nothing to do with how many packets make a picture.
-            let number = count.fetch_add(37, Ordering::Relaxed);
-            match is_rtp && number % 100 < loses.load(Ordering::Relaxed) {
-                true => gst::PadProbeReturn::Handled,
-                false => gst::PadProbeReturn::Ok,
-            }
-        });
-    });
-    percent
-}
-
 fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
     let (peer, offer) = bench.offer().unwrap();
     let mut viewer = Viewer::new(ALL);
@@ -75,15 +48,6 @@ fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
     assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(peer));
     viewer.peer = peer;
     (viewer, percent)
-}
-
-/// Statistics of a peer; none if it has other things to do just now.
-fn peer(bench: &Bench, viewer: &Viewer) -> Option<gst::Structure> {
-    let peers = bench.stats().get::<gst::Array>("peers").unwrap();
-    peers
-        .iter()
-        .map(|peer| peer.get::<gst::Structure>().unwrap())
-        .find(|peer| peer.get::<u32>("id") == Ok(viewer.peer))
 }
 
 /// What the statistics of the only stream of a viewer say.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::desk::{Guest, Path};
 use super::port::Wire;
@@ -22,6 +22,9 @@ pub(crate) enum SeatEvent {
 
 type Listener = Arc<dyn Fn(SeatEvent) + Send + Sync>;
 
+/// Takes a packet of SRTCP. True if nobody else can make use of it.
+type Reports = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
 /// Made by [`super::port::Port`]; given up when dropped.
 pub(crate) struct Seat {
     pub(crate) guest: Guest,
@@ -33,6 +36,7 @@ pub(crate) struct Seat {
     queue: Mutex<Queue>,
     arrived: Condvar,
     listener: Mutex<Option<Listener>>,
+    reports: OnceLock<Reports>,
     /// Whether RTP and RTCP are let through.
     media: AtomicBool,
     lost: AtomicU64,
@@ -61,6 +65,7 @@ impl Seat {
             queue: Mutex::default(),
             arrived: Condvar::new(),
             listener: Mutex::new(None),
+            reports: OnceLock::new(),
             media: AtomicBool::new(false),
             lost: AtomicU64::new(0),
         }
@@ -134,10 +139,19 @@ impl Seat {
         self.media.store(true, Ordering::Relaxed);
     }
 
+    /// From now on `take` has every packet of SRTCP first, on the port's thread. The first one
+    /// to ask for that stays.
+    pub(crate) fn hear_reports(&self, take: impl Fn(&[u8]) -> bool + Send + Sync + 'static) {
+        let _ = self.reports.set(Box::new(take));
+    }
+
     /// A packet of DTLS, RTP or RTCP.
     pub(super) fn push(&self, packet: &[u8]) {
         let is_media = packet.first().is_some_and(|first| *first >= 128);
         if is_media && !self.media.load(Ordering::Relaxed) {
+            return;
+        }
+        if is_report(packet) && self.reports.get().is_some_and(|take| take(packet)) {
             return;
         }
         let mut queue = lock(&self.queue);
@@ -183,6 +197,11 @@ impl Seat {
         lock(&self.queue).flushing = flushing;
         self.arrived.notify_all();
     }
+}
+
+/// RTCP where it shares a port with RTP (RFC 5761, section 4).
+fn is_report(packet: &[u8]) -> bool {
+    matches!(packet, [128..=191, 192..=223, ..])
 }
 
 impl Drop for Seat {

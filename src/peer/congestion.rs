@@ -132,7 +132,7 @@ impl Session {
         let mut feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
         let holds_back = feeds.any(|feed| feed.is_thinned());
         self.rtc.retransmission().hold(holds_back);
-        if let Some(transmitter) = self.rtc.shortcut().transmitter() {
+        if let Some(Some(transmitter)) = self.transmitter.get() {
             transmitter.hold_back(holds_back);
         }
         if try_out > 0.0

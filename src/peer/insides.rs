@@ -2,7 +2,7 @@
 //!
 //! webrtcbin has no properties for these, and no other way in than the signal of a bin.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
 use gst::prelude::*;
@@ -14,7 +14,7 @@ use super::sources;
 use crate::ice::seat::Seat;
 use crate::intercom::Ear;
 use crate::rtp::MASTER;
-use crate::rtp::transmitter::Transmitter;
+use crate::rtp::transmitter::{News, Transmitter};
 
 /// What the elements inside one webrtcbin are to work with.
 pub(super) struct Insides {
@@ -28,87 +28,68 @@ pub(super) struct Insides {
     pub(super) shortcut: Shortcut,
 }
 
-/// The way of pictures past webrtcbin's elements: it needs their keys, and what RTCP says.
+/// The way of pictures past webrtcbin's elements: it needs the keys of both sides.
 /// Clones are of the same webrtcbin.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shortcut(Arc<Found>);
-
-#[derive(Debug, Default)]
-struct Found {
-    /// What would encrypt; a leaf among the locks, held for a look-up.
-    encryptors: Mutex<Vec<glib::WeakRef<gst::Element>>>,
-    transmitter: OnceLock<Arc<Transmitter>>,
-}
+pub(super) struct Shortcut(Arc<Mutex<Vec<glib::WeakRef<gst::Element>>>>);
 
 impl Shortcut {
-    /// Opens it, once DTLS has agreed on keys. None if it is closed: with other ciphers than
-    /// those that the transmitter has.
-    pub(super) fn open(&self, seat: &Arc<Seat>) -> Option<&Arc<Transmitter>> {
-        if self.transmitter().is_none() {
-            let master = self.master_key()?;
-            let _ = self
-                .0
-                .transmitter
-                .set(Transmitter::new(seat.clone(), &master));
-        }
-        self.transmitter()
+    /// What sends pictures to `seat`, once DTLS has agreed on keys. None if it has agreed on
+    /// other ciphers than those that the transmitter knows.
+    pub(super) fn open(&self, seat: &Arc<Seat>, events: &Outbox) -> Option<Arc<Transmitter>> {
+        let ciphers: Vec<_> = self.ciphers().iter().filter_map(|c| c.upgrade()).collect();
+        let ours = ciphers.iter().find_map(key_of_encryptor)?;
+        let theirs = ciphers.iter().find_map(key_of_decryptor)?;
+        let events = events.clone();
+        let tell = move |news| {
+            events.send(match news {
+                News::KeyFrameWanted(ssrc) => Event::KeyFrameWanted(ssrc),
+                News::Arrivals { packets, at } => Event::Feedback { packets, at },
+            });
+        };
+        Some(Transmitter::new(seat.clone(), &ours, &theirs, tell))
     }
 
-    pub(super) fn transmitter(&self) -> Option<&Arc<Transmitter>> {
-        self.0.transmitter.get()
+    /// Elements that encrypt and decrypt. A leaf among the locks, held for a look-up.
+    fn ciphers(&self) -> MutexGuard<'_, Vec<glib::WeakRef<gst::Element>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn encryptors(&self) -> std::sync::MutexGuard<'_, Vec<glib::WeakRef<gst::Element>>> {
-        let encryptors = &self.0.encryptors;
-        encryptors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What the transmitter knows.
+const CIPHER: &str = "aes-128-icm";
+const AUTHENTICATION: &str = "hmac-sha1-80";
 
-    fn master_key(&self) -> Option<[u8; MASTER]> {
-        let encryptors: Vec<_> = self
-            .encryptors()
-            .iter()
-            .filter_map(|e| e.upgrade())
-            .collect();
-        encryptors.iter().find_map(|encryptor| {
-            // Until DTLS gives a key it has one that it made up.
-            let has_key = !encryptor.property::<bool>("random-key");
-            let nick = |name| {
-                let value = encryptor.property_value(name);
-                let (_, value) = glib::EnumValue::from_value(&value)?;
-                Some(value.nick().to_owned())
-            };
-            let is_known = nick("rtp-cipher").as_deref() == Some("aes-128-icm")
-                && nick("rtp-auth").as_deref() == Some("hmac-sha1-80");
-            let key = encryptor.property::<Option<gst::Buffer>>("key")?;
-            let key = key.map_readable().ok()?;
-            (has_key && is_known).then(|| key.as_slice().try_into().ok())?
-        })
+fn key_of_encryptor(element: &gst::Element) -> Option<[u8; MASTER]> {
+    // Until DTLS gives a key it has one that it made up.
+    element.find_property("random-key")?;
+    if element.property::<bool>("random-key") {
+        return None;
     }
+    let nick = |name| {
+        let value = element.property_value(name);
+        let (_, value) = glib::EnumValue::from_value(&value)?;
+        Some(value.nick().to_owned())
+    };
+    let is_known = nick("rtp-cipher").as_deref() == Some(CIPHER)
+        && nick("rtp-auth").as_deref() == Some(AUTHENTICATION);
+    let key = element.property::<Option<gst::Buffer>>("key")?;
+    is_known.then(|| master_key(&key))?
+}
 
-    /// Takes RTCP of the viewer's at a pad where it is decrypted.
-    fn listen_at(&self, pad: &gst::Pad, events: &Outbox) {
-        let (shortcut, events) = (self.clone(), events.clone());
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let Some(transmitter) = shortcut.transmitter() else {
-                return gst::PadProbeReturn::Ok;
-            };
-            let Some(packet) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) else {
-                return gst::PadProbeReturn::Ok;
-            };
-            let news = transmitter.take(&packet);
-            for ssrc in news.key_frames {
-                events.send(Event::KeyFrameWanted(ssrc));
-            }
-            if let Some((packets, at)) = news.arrivals {
-                events.send(Event::Feedback { packets, at });
-            }
-            // To rtpsession the packets that it is about are unknown.
-            match news.is_all {
-                true => gst::PadProbeReturn::Handled,
-                false => gst::PadProbeReturn::Ok,
-            }
-        });
-    }
+fn key_of_decryptor(element: &gst::Element) -> Option<[u8; MASTER]> {
+    glib::subclass::SignalId::lookup("request-key", element.type_())?;
+    // It is the same for all.
+    let ssrc = 0_u32;
+    let caps = element.emit_by_name::<Option<gst::Caps>>("request-key", &[&ssrc])?;
+    let key = caps.structure(0)?;
+    let is_known =
+        key.get("srtcp-cipher") == Ok(CIPHER) && key.get("srtcp-auth") == Ok(AUTHENTICATION);
+    is_known.then(|| master_key(&key.get::<gst::Buffer>("srtp-key").ok()?))?
+}
+
+fn master_key(buffer: &gst::Buffer) -> Option<[u8; MASTER]> {
+    buffer.map_readable().ok()?.as_slice().try_into().ok()
 }
 
 impl Insides {
@@ -135,11 +116,8 @@ impl Insides {
                 if let Some(pad) = element.static_pad("rtp_src") {
                     turn_away(&pad, self.ear.clone());
                 }
-                if let Some(pad) = element.static_pad("rtcp_src") {
-                    self.shortcut.listen_at(&pad, &self.events);
-                }
             }
-            "srtpenc" => self.shortcut.encryptors().push(element.downgrade()),
+            "srtpenc" | "srtpdec" => self.shortcut.ciphers().push(element.downgrade()),
             "rtprtxsend" => {
                 if let Some(pad) = element.static_pad("src") {
                     self.retransmission.decide_at(&pad);

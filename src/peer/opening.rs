@@ -1,5 +1,6 @@
 //! How a peer begins: the first descriptions, whoever made them and however they came.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -158,6 +159,7 @@ impl Session {
             reassemblers: HashMap::new(),
             news: Told::default(),
             warm: Vec::new(),
+            transmitter: OnceCell::new(),
             estimator: None,
             last_ping: None,
             farewell: true,

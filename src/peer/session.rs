@@ -9,6 +9,7 @@
 //! Nothing but ICE and DTLS passes before the certificate that the peer shows in DTLS
 //! is one that its description announces: webrtcbin does not check it before 1.28.5.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::mpsc::RecvTimeoutError;
@@ -123,6 +124,8 @@ pub(super) struct Session {
     /// Streams that have been offered and will most likely be taken: their encoders run
     /// while the page makes its answer.
     pub(super) warm: Vec<Subscription>,
+    /// Decided about when the first stream starts.
+    pub(super) transmitter: OnceCell<Option<Arc<Transmitter>>>,
     /// What the viewer's network takes; none before it has reported.
     pub(super) estimator: Option<Estimator>,
     pub(super) last_ping: Option<Instant>,
@@ -461,11 +464,13 @@ impl Session {
     /// What sends pictures past webrtcbin, if that can be: at the shared port, and where lips
     /// need not be kept in step. For that a browser needs sender reports, which webrtcbin has.
     fn transmitter(&self) -> Option<Arc<Transmitter>> {
-        let seat = self.seat.as_ref()?;
-        if self.media.keeps_lips_in_step() {
-            return None;
-        }
-        self.rtc.shortcut().open(seat).cloned()
+        let open = || {
+            let seat = self.seat.as_ref()?;
+            let may = !self.media.keeps_lips_in_step();
+            may.then(|| self.rtc.shortcut().open(seat, &self.outbox))?
+        };
+        // For good: a stream that goes another way would begin its numbers anew.
+        self.transmitter.get_or_init(open).clone()
     }
 
     /// State and statistics for a program.
@@ -500,7 +505,7 @@ impl Session {
         }
         if let Some(seat) = &self.seat {
             structure = structure.field("packets-lost", seat.lost());
-            if let Some(transmitter) = self.rtc.shortcut().transmitter() {
+            if let Some(Some(transmitter)) = self.transmitter.get() {
                 let counts = transmitter.counts();
                 structure = structure
                     .field("packets-sent", counts.packets)

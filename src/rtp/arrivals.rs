@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::congestion::Packet;
 
 /// Packets that are remembered; with more on the way the report comes too late to be of use.
-const MOST: usize = 8_192;
+const MOST: usize = 2_048;
 
 /// Headers of IPv4 and UDP.
 const BELOW: u32 = 20 + 8;

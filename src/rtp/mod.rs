@@ -16,7 +16,7 @@
 //! | [`picture`] | an encoded picture as payloads of RTP packets, the same for all |
 //! | [`packetizer`] | makes them, with GStreamer's payloaders |
 //! | `stream` | one viewer's RTP stream: numbers, headers, what may be sent again |
-//! | `srtp` | encrypts and signs packets |
+//! | `srtp` | encrypts and signs packets, opens reports |
 //! | `feedback` | what RTCP says of packets that were sent |
 //! | `arrivals` | transport-wide feedback: which packets arrived, and when |
 //! | [`transmitter`] | all streams of one viewer, on their way to the port |

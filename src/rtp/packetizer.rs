@@ -120,7 +120,8 @@ impl Packetizer {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        let mut picture = Picture::new(ticks(running_time), self.numbering);
+        let bytes = packets.iter().map(|packet| packet.size()).sum();
+        let mut picture = Picture::new(ticks(running_time), self.numbering, bytes);
         for packet in packets {
             let bytes = packet.map_readable().ok()?;
             let packet = RtpPacket::parse(&bytes).ok()?;

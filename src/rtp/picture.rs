@@ -27,9 +27,10 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    pub(super) const fn new(time: u32, numbering: Numbering) -> Self {
+    /// `bytes`: about as many will be added.
+    pub(super) fn new(time: u32, numbering: Numbering, bytes: usize) -> Self {
         Self {
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(bytes),
             payloads: Vec::new(),
             time,
             numbering,

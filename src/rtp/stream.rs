@@ -24,8 +24,17 @@ pub(crate) struct Description {
     pub(crate) playout_delay: Option<u8>,
     /// Number of the header extension with transport-wide sequence numbers.
     pub(crate) transport_feedback: Option<u8>,
-    /// What is sent again goes there; none: nothing is.
+    /// What is sent again goes there; none: it goes out as it did first (RFC 4585).
     pub(crate) retransmission: Option<Retransmission>,
+}
+
+impl Description {
+    const fn itself(&self) -> Retransmission {
+        Retransmission {
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+        }
+    }
 }
 
 /// The stream of what is sent again (RFC 4588, section 4).
@@ -145,14 +154,15 @@ impl Stream {
         sequence_number: u16,
         transport: u16,
     ) -> bool {
-        let Some(retransmission) = self.description.retransmission else {
+        let own = match self.description.retransmission {
+            Some(again) => Some((again, self.again.next())),
+            None => None,
+        };
+        let Some((sent, index, (payload, marker))) = self.find(sequence_number) else {
             return false;
         };
-        let index = self.again.next();
-        let Some((sent, (payload, marker))) = self.find(sequence_number) else {
-            return false;
-        };
-        let Retransmission { ssrc, payload_type } = retransmission;
+        let (Retransmission { ssrc, payload_type }, index) =
+            own.unwrap_or((self.description.itself(), index));
         let start = out.len();
         let header = self.header(
             out,
@@ -163,7 +173,9 @@ impl Stream {
             index,
             transport,
         );
-        out.extend_from_slice(&sequence_number.to_be_bytes());
+        if own.is_some() {
+            out.extend_from_slice(&sequence_number.to_be_bytes());
+        }
         self.payload(out, &sent.picture, payload, sent.picture_id);
         srtp.protect(out, start, header, ssrc, index);
         true
@@ -171,13 +183,13 @@ impl Stream {
 
     /// Length of a packet if it is sent again; none if it cannot be.
     pub(super) fn length_again(&self, sequence_number: u16) -> Option<usize> {
-        self.description.retransmission?;
-        let (_, (payload, _)) = self.find(sequence_number)?;
-        Some(self.overhead() + size_of_val(&sequence_number) + payload.len())
+        let (.., (payload, _)) = self.find(sequence_number)?;
+        let number = self.description.retransmission.map_or(0, |_| 2);
+        Some(self.overhead() + number + payload.len())
     }
 
-    /// A payload that was sent, and the picture that it belongs to.
-    fn find(&self, sequence_number: u16) -> Option<(&Sent, (&[u8], bool))> {
+    /// A payload that was sent, with its index and the picture that it belongs to.
+    fn find(&self, sequence_number: u16) -> Option<(&Sent, u64, (&[u8], bool))> {
         // The newest index with this number.
         let newest = self.index.0.checked_sub(1)?;
         let back = (newest as u16).wrapping_sub(sequence_number);
@@ -185,7 +197,7 @@ impl Stream {
         let end = self.sent.partition_point(|sent| sent.first <= index);
         let sent = self.sent.get(end.checked_sub(1)?)?;
         let number = usize::try_from(index - sent.first).ok()?;
-        Some((sent, sent.picture.payload(number)?))
+        Some((sent, index, sent.picture.payload(number)?))
     }
 
     /// Bytes of a packet besides its payload.
@@ -278,7 +290,7 @@ mod tests {
     };
 
     fn picture(payloads: &[&[u8]], numbering: Numbering) -> Arc<Picture> {
-        let mut picture = Picture::new(9_000, numbering);
+        let mut picture = Picture::new(9_000, numbering, 0);
         for (number, payload) in payloads.iter().enumerate() {
             picture.add(payload, number + 1 == payloads.len());
         }
@@ -371,6 +383,20 @@ mod tests {
             assert_eq!(stream.length_again(unknown), None);
             assert!(!stream.write_again(&mut Vec::new(), &srtp, unknown, 7));
         }
+    }
+
+    #[test]
+    fn without_a_stream_of_its_own_it_is_the_same_packet_again() {
+        let mut stream = Stream::new(Description {
+            retransmission: None,
+            ..DESCRIPTION
+        });
+        let first = sent(&mut stream, &picture(&[b"one", b"two"], Numbering::None));
+        let number = RtpPacket::parse(&first[0]).expect("RTP").sequence_number();
+        let mut again = Vec::new();
+        assert_eq!(stream.length_again(number), Some(first[0].len()));
+        assert!(stream.write_again(&mut again, &Srtp::new(&[0; 30]), number, 0x1234));
+        assert_eq!(again, first[0]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! All pictures that one viewer gets, on their way from encoders to the shared port.
 //!
-//! Pictures come on the thread that distributes them, reports on one of webrtcbin's. Neither
-//! waits: what may not leave at once, so that an access point can keep it, is sent by the
+//! Pictures come on the thread that distributes them, reports on the port's. Neither waits: what may not leave at once, so that an access point can keep it, is sent by the
 //! port's pacer.
 //!
 //! Lock: `state` is a leaf, held while packets are written and given to the kernel, which
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::arrivals::Log;
 use super::feedback::{self, Feedback};
 use super::picture::Picture;
-use super::srtp::{MASTER, Srtp};
+use super::srtp::{MASTER, Srtcp, Srtp};
 use super::stream::{Description, Stream};
 use crate::congestion::Packet;
 use crate::ice::burst::Burst;
@@ -34,6 +33,8 @@ pub(crate) struct Transmitter {
     epoch: Instant,
     this: Weak<Self>,
     state: Mutex<State>,
+    /// Of the viewer's reports; a leaf, too.
+    reports: Mutex<Srtcp>,
 }
 
 struct State {
@@ -72,26 +73,34 @@ struct Later {
 }
 
 /// What a viewer has reported, as far as others have to act on it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
-    /// Streams that need a key frame.
-    pub(crate) key_frames: Vec<u32>,
-    /// Packets whose arrival or loss was reported, and when the report came.
-    pub(crate) arrivals: Option<(Vec<Packet>, Duration)>,
-    /// Nobody else can make use of the report.
-    pub(crate) is_all: bool,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The stream with this SSRC needs a key frame.
+    KeyFrameWanted(u32),
+    Arrivals {
+        /// Packets whose arrival or loss was reported.
+        packets: Vec<Packet>,
+        /// When the report came.
+        at: Duration,
+    },
 }
 
 impl Transmitter {
-    /// `master`: the key and the salt by which this side sends.
-    pub(crate) fn new(seat: Arc<Seat>, master: &[u8; MASTER]) -> Arc<Self> {
+    /// `ours` and `theirs`: the key and the salt by which each side sends. What the viewer
+    /// reports is told to `on_news`, which must not wait.
+    pub(crate) fn new(
+        seat: Arc<Seat>,
+        ours: &[u8; MASTER],
+        theirs: &[u8; MASTER],
+        on_news: impl Fn(News) + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let most = seat.wire().most_segments();
-        Arc::new_cyclic(|this| Self {
+        let transmitter = Arc::new_cyclic(|this: &Weak<Self>| Self {
             seat,
             epoch: Instant::now(),
             this: this.clone(),
             state: Mutex::new(State {
-                srtp: Srtp::new(master),
+                srtp: Srtp::new(ours),
                 streams: Vec::new(),
                 log: Log::default(),
                 outgoing: Outgoing {
@@ -103,7 +112,16 @@ impl Transmitter {
                 holds_back: false,
                 counts: Counts::default(),
             }),
-        })
+            reports: Mutex::new(Srtcp::new(theirs)),
+        });
+        let weak = transmitter.this.clone();
+        transmitter.seat.hear_reports(move |packet| {
+            let Some(transmitter) = weak.upgrade() else {
+                return false;
+            };
+            transmitter.take(packet, &on_news)
+        });
+        transmitter
     }
 
     /// Where pictures of a stream go in. One that was there before goes on with its numbers:
@@ -121,24 +139,29 @@ impl Transmitter {
         }
     }
 
-    /// Takes a packet of RTCP from the viewer: sends what got lost again, and tells the rest.
-    pub(crate) fn take(&self, rtcp: &[u8]) -> News {
-        let (reports, is_all) = feedback::read(rtcp);
-        let mut news = News {
-            is_all,
-            ..News::default()
+    /// Takes a packet of SRTCP from the viewer: sends what got lost again, and tells the rest.
+    /// True if nobody else can make use of it.
+    fn take(&self, packet: &[u8], on_news: impl Fn(News)) -> bool {
+        let opened = {
+            let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+            reports.open(packet)
         };
+        let Some(opened) = opened else {
+            return false;
+        };
+        let (reports, is_all) = feedback::read(&opened);
         for report in reports {
             match report {
                 Feedback::Missing { ssrc, numbers } => self.send_again(ssrc, &numbers),
-                Feedback::KeyFrame { ssrc } => news.key_frames.push(ssrc),
+                Feedback::KeyFrame { ssrc } => on_news(News::KeyFrameWanted(ssrc)),
                 Feedback::Arrivals(arrivals) => {
                     let packets = self.locked().log.report(&arrivals);
-                    news.arrivals = Some((packets, self.epoch.elapsed()));
+                    let at = self.epoch.elapsed();
+                    on_news(News::Arrivals { packets, at });
                 }
             }
         }
-        news
+        is_all
     }
 
     /// Whether what got lost is not sent again.

@@ -14,6 +14,7 @@ pub mod talker;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -576,4 +577,40 @@ pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         let id = clock.new_single_shot_id(clock.time() + gst::ClockTime::from_mseconds(20));
         let _ = id.wait();
     }
+}
+
+/// Of the packets that come to the viewer so many percent get lost.
+pub fn lossy(viewer: &Viewer) -> Arc<AtomicU32> {
+    let percent = Arc::new(AtomicU32::new(0));
+    let bin = viewer.webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+    let loses = percent.clone();
+    bin.connect_deep_element_added(move |_, _, element| {
+        if element.factory().is_none_or(|f| f.name() != "nicesrc") {
+            return;
+        }
+        let (loses, count) = (loses.clone(), AtomicU32::new(0));
+        let pad = element.static_pad("src").unwrap();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let is_rtp = info
+                .buffer()
+                .and_then(|buffer| buffer.map_readable().ok())
+                .is_some_and(|map| map.first().is_some_and(|byte| (128..192).contains(byte)));
+            // In steps that have nothing to do with how many packets make a picture.
+            let number = count.fetch_add(37, Ordering::Relaxed);
+            match is_rtp && number % 100 < loses.load(Ordering::Relaxed) {
+                true => gst::PadProbeReturn::Handled,
+                false => gst::PadProbeReturn::Ok,
+            }
+        });
+    });
+    percent
+}
+
+/// Statistics of a peer; none if it has other things to do just now.
+pub fn peer(bench: &Bench, viewer: &Viewer) -> Option<gst::Structure> {
+    let peers = bench.stats().get::<gst::Array>("peers").unwrap();
+    peers
+        .iter()
+        .map(|peer| peer.get::<gst::Structure>().unwrap())
+        .find(|peer| peer.get::<u32>("id") == Ok(viewer.peer))
 }

@@ -1,0 +1,103 @@
+//! Pictures on their way to a viewer: past webrtcbin's elements, or through them.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use common::{ALL, Bench, Viewer, lossy, peer, wait_until};
+use gst::prelude::*;
+use rtp_types::RtpPacket;
+
+fn bench(properties: &str) -> Bench {
+    Bench::start(&format!(
+        "periscope name=p http=false console=off {properties} \
+         videotestsrc is-live=true pattern=snow ! \
+         video/x-raw,width=320,height=240,framerate=30/1 ! p."
+    ))
+}
+
+/// What the statistics say of the packets that did not go through webrtcbin.
+fn packets(bench: &Bench, viewer: &Viewer, field: &str) -> Option<u64> {
+    peer(bench, viewer)?.get(field).ok()
+}
+
+#[test]
+fn pictures_go_past_webrtcbin() {
+    let bench = bench("");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("H264", 60);
+    wait_until("packets in the statistics", || {
+        packets(&bench, &viewer, "packets-sent") >= Some(60)
+    });
+    assert_eq!(packets(&bench, &viewer, "packets-sent-again"), Some(0));
+}
+
+#[test]
+fn where_lips_are_kept_in_step_pictures_go_through_webrtcbin() {
+    let bench = bench("sync=true");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("H264", 60);
+    wait_until("statistics", || peer(&bench, &viewer).is_some());
+    assert_eq!(packets(&bench, &viewer, "packets-sent"), None);
+}
+
+#[test]
+fn what_got_lost_is_sent_again() {
+    let bench = bench("");
+    let (id, offer) = bench.offer().unwrap();
+    let mut viewer = Viewer::new(ALL);
+    // Receivers made of webrtcbin ask for nothing, unless they are told to.
+    viewer
+        .webrtcbin
+        .connect("on-new-transceiver", false, |values| {
+            let transceiver = values[1].get::<gst::glib::Object>().unwrap();
+            transceiver.set_property("do-nack", true);
+            None
+        });
+    let percent = lossy(&viewer);
+    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(id));
+    viewer.peer = id;
+    viewer.wait_packets("H264", 30);
+    percent.store(10, Ordering::Relaxed);
+    wait_until("packets that were sent again", || {
+        packets(&bench, &viewer, "packets-sent-again") >= Some(20)
+    });
+    viewer.wait_packets("H264", 60);
+}
+
+#[test]
+fn a_viewer_that_asks_for_a_key_frame_gets_one() {
+    let bench = bench("");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("H264", 60);
+    let pad = viewer.webrtcbin.src_pads().into_iter().next().unwrap();
+    let key_frames = Arc::new(AtomicU32::new(0));
+    let counted = key_frames.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let map = info.buffer().and_then(|buffer| buffer.map_readable().ok());
+        if map.is_some_and(|map| has_parameter_sets(&map)) {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    pad.send_event(
+        gst_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build(),
+    );
+    wait_until("a key frame", || key_frames.load(Ordering::Relaxed) > 0);
+}
+
+/// A sequence parameter set comes with each key frame, alone or in front of another unit
+/// (RFC 6184, section 5.2).
+fn has_parameter_sets(packet: &[u8]) -> bool {
+    let packet = RtpPacket::parse(packet).unwrap();
+    match packet.payload() {
+        [unit, ..] if unit & 0x1f == 7 => true,
+        [unit, _, _, first, ..] => unit & 0x1f == 24 && first & 0x1f == 7,
+        _ => false,
+    }
+}
