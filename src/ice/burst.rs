@@ -27,6 +27,11 @@ impl Burst {
         }
     }
 
+    /// The kernel may have been seen to take fewer at once than it says.
+    pub(crate) const fn set_most(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// Whether a packet of that length may follow.
     pub(crate) const fn fits(&self, length: usize) -> bool {
         self.count == 0

@@ -251,6 +251,7 @@ mod sink {
                 burst: Burst::new(seat.wire().most_segments()),
                 pace: Pace::default(),
             });
+            outgoing.burst.set_most(seat.wire().most_segments());
             for buffer in list.iter() {
                 let packet = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 if !outgoing.burst.fits(packet.len()) {

@@ -198,16 +198,22 @@ impl Wire {
             // From the address that was asked, or a peer takes it for a stranger's.
             src_ip: path.local,
         };
-        match self
-            .state
-            .try_send(UdpSockRef::from(&self.socket), &transmit)
-        {
-            Ok(()) => true,
-            Err(error) => {
-                gst::log!(crate::CAT, "nothing goes to {}: {error}", path.remote);
-                false
-            }
+        let socket = || UdpSockRef::from(&self.socket);
+        if self.state.try_send(socket(), &transmit).is_ok() {
+            return true;
         }
+        // A network interface that cannot do it: from now on one packet goes at a time.
+        let Some(length) = segment.filter(|_| self.most_segments() == 1) else {
+            return false;
+        };
+        let each = contents.chunks(length).map(|contents| Transmit {
+            contents,
+            segment_size: None,
+            ..transmit
+        });
+        each.fold(true, |all, one| {
+            self.state.try_send(socket(), &one).is_ok() && all
+        })
     }
 
     fn outward(&self, address: SocketAddr) -> SocketAddr {

@@ -121,6 +121,8 @@ const H264: &[Recipe] = &[
             ("speed-preset", "ultrafast"),
             ("bframes", "0"),
             ("byte-stream", "true"),
+            // It would be a packet of its own in front of each picture.
+            ("aud", "false"),
             // The rate controller's window, in milliseconds: what a key frame may
             // take at once, and so the burst that a Wi-Fi link has to swallow.
             ("vbv-buf-capacity", "300"),

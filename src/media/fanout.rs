@@ -171,17 +171,21 @@ impl Fanout {
     pub(crate) fn attach(&self, appsink: &gst_app::AppSink) {
         let weak = Arc::downgrade(&self.0);
         let is_encoded = self.0.flow == Flow::Encoded;
-        // Made when it is known what comes.
-        let mut packetizer = None;
+        // For caps of this name; none where nothing is to be cut.
+        let mut packetizer: (String, Option<Packetizer>) = Default::default();
         appsink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Flushing)?;
                     if let Some(inner) = weak.upgrade() {
                         let caps = sample.caps().filter(|_| is_encoded);
-                        let packetizer =
-                            packetizer.get_or_insert_with(|| caps.and_then(Packetizer::of));
-                        let picture = packetizer.as_mut().and_then(|p| p.cut(&sample));
+                        if let Some(caps) = caps
+                            && let Some(name) = caps.structure(0).map(|s| s.name())
+                            && packetizer.0 != name.as_str()
+                        {
+                            packetizer = (name.to_string(), Packetizer::of(caps));
+                        }
+                        let picture = packetizer.1.as_mut().and_then(|p| p.cut(&sample));
                         Fanout(inner).distribute(&Item { sample, picture });
                     }
                     Ok(gst::FlowSuccess::Ok)
@@ -267,12 +271,13 @@ impl Fanout {
     /// Adds a consumer. True if it has been given a key frame and all that came since.
     fn catch_up(&self, consumer: &Arc<Consumer>) -> bool {
         let mut seen = None;
+        let mut has_all = true;
         loop {
             let missing = {
                 let mut shared = locked(&self.0.shared);
                 let missing = shared.recent.since(seen);
-                if missing.as_ref().is_none_or(Vec::is_empty) {
-                    let starts = missing.is_some();
+                if !has_all || missing.as_ref().is_none_or(Vec::is_empty) {
+                    let starts = has_all && missing.is_some();
                     consumer.needs_key_frame.store(!starts, Ordering::Relaxed);
                     shared.add(consumer);
                     return starts;
@@ -282,7 +287,7 @@ impl Fanout {
             };
             // Not under the lock; what is distributed meanwhile is fetched in the next round.
             for item in missing.into_iter().flatten() {
-                consumer.push(&item);
+                has_all = has_all && consumer.push(&item);
             }
         }
     }
@@ -446,8 +451,12 @@ impl Consumer {
             }
             self.needs_key_frame.store(false, Ordering::Relaxed);
         }
-        self.push(item);
-        false
+        if self.push(item) || flow != Flow::Encoded {
+            return false;
+        }
+        // What follows would be shown as if nothing were missing.
+        self.needs_key_frame.store(true, Ordering::Relaxed);
+        self.wants_key_frame()
     }
 
     /// Whether one may be asked for on its behalf.
@@ -455,15 +464,18 @@ impl Consumer {
         self.gate.as_ref().is_none_or(|gate| gate.wants_key_frame())
     }
 
-    fn push(&self, item: &Item) {
-        if let Some(gate) = &self.gate {
+    /// False if it was not taken.
+    fn push(&self, item: &Item) -> bool {
+        let taken = self.outlet.push(item);
+        if taken && let Some(gate) = &self.gate {
             gate.sent(&item.sample);
         }
-        let counter = match self.outlet.push(item) {
+        let counter = match taken {
             true => &self.pushed,
             false => &self.dropped,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        taken
     }
 }
 

@@ -76,7 +76,7 @@ impl Session {
     /// The viewer has reported when packets reached it.
     pub(super) fn take_feedback(&mut self, packets: &[Packet], at: Duration) {
         if self.media.congestion() == Congestion::Off {
-            return;
+            return self.hold_back(false);
         }
         let feeds = || {
             let feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
@@ -88,7 +88,7 @@ impl Session {
         // What a stream needs of the path, to be shared among several.
         let needs: f64 = feeds().map(Self::need).sum();
         if ceiling <= 0.0 {
-            return;
+            return self.hold_back(false);
         }
         let estimator = self
             .estimator
@@ -131,14 +131,19 @@ impl Session {
         }
         let mut feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
         let holds_back = feeds.any(|feed| feed.is_thinned());
-        self.rtc.retransmission().hold(holds_back);
-        if let Some(Some(transmitter)) = self.transmitter.get() {
-            transmitter.hold_back(holds_back);
-        }
+        drop(feeds);
+        self.hold_back(holds_back);
         if try_out > 0.0
             && let Some(estimator) = &mut self.estimator
         {
             estimator.try_out(try_out);
+        }
+    }
+
+    fn hold_back(&self, holds_back: bool) {
+        self.rtc.retransmission().hold(holds_back);
+        if let Some(Some(transmitter)) = self.transmitter.get() {
+            transmitter.hold_back(holds_back);
         }
     }
 

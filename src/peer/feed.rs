@@ -123,7 +123,7 @@ impl Feed {
         let gate = self.reports.then_some(&self.gate);
         let outlet = match &self.way {
             Way::Webrtcbin(chain) => fanout::Outlet::Pipeline(chain.appsrc().clone()),
-            Way::Port(outlet) => fanout::Outlet::Rtp(outlet.clone()),
+            Way::Port(outlet) => fanout::Outlet::Rtp(outlet.renewed()),
         };
         self.subscription.fanout().link(&outlet, gate)
     }

@@ -18,6 +18,7 @@ use crate::media::codec::Codec;
 use crate::media::input::Kind;
 use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Stream};
+use crate::rtp::Retransmission;
 use crate::rtp::transmitter::Transmitter;
 use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
@@ -48,6 +49,8 @@ pub(super) struct Sending {
     fed_by: Weak<Stream>,
     /// Where the last feed stopped.
     position: Option<Position>,
+    /// Where what got lost is sent again, past webrtcbin.
+    retransmission: Option<Retransmission>,
 }
 
 /// An m-line on which the other side sends what is said there, in Opus.
@@ -217,6 +220,14 @@ impl Negotiation {
         if let Some(ice) = &self.ours.ice {
             sdp.set_lite_ice(ice);
         }
+        // webrtcbin makes up another one in each offer; what runs goes on with the first.
+        for (mline, line) in self.lines.iter().enumerate() {
+            if let Line::Sending(sending) = line
+                && let Some(again) = sending.retransmission
+            {
+                sdp.set_retransmission_ssrc(mline, sending.ssrc, again.ssrc);
+            }
+        }
         if let Some(tag) = &self.tag {
             sdp = sdp::tag_mids(&sdp, tag);
         }
@@ -364,10 +375,11 @@ impl Sending {
         });
         let is_video = codec.codec.media() == "video";
         let transmitter = transmitter.filter(|_| is_video);
-        let retransmission =
-            transmitter.and_then(|_| rtc.retransmission_on(mline, payload_type, self.ssrc));
+        if transmitter.is_some() && self.retransmission.is_none() {
+            self.retransmission = rtc.retransmission_on(mline, payload_type, self.ssrc);
+        }
         let agreement = Agreement {
-            retransmission,
+            retransmission: self.retransmission,
             codec,
             payload_type,
             ssrc: self.ssrc,
@@ -580,6 +592,7 @@ impl Session {
             feed: None,
             fed_by: Weak::new(),
             position: None,
+            retransmission: None,
         })));
         Ok(pad)
     }

@@ -20,6 +20,12 @@ pub(super) enum Feedback {
 /// Most packets of one report; a second of 100 Mbit/s.
 const MOST: usize = 10_000;
 
+/// Most packets that one report may name as missing: browsers give up before.
+const MOST_MISSING: usize = 1_000;
+
+/// Most things that are read of one packet.
+const MOST_THINGS: usize = 32;
+
 /// Reads a packet of RTCP. What is none, or is about something else, gives nothing. The flag
 /// tells whether it has nothing else.
 pub(super) fn read(packet: &[u8]) -> (Vec<Feedback>, bool) {
@@ -30,37 +36,49 @@ pub(super) fn read(packet: &[u8]) -> (Vec<Feedback>, bool) {
     let mut only_arrivals = true;
     for part in compound.map_while(Result::ok) {
         let feedback = one(&part);
-        only_arrivals &= matches!(feedback, Some(Feedback::Arrivals(_)));
-        found.extend(feedback);
+        only_arrivals &= matches!(feedback.as_slice(), [Feedback::Arrivals(_)]);
+        for thing in feedback {
+            if found.len() < MOST_THINGS && !found.contains(&thing) {
+                found.push(thing);
+            }
+        }
     }
     only_arrivals &= !found.is_empty();
     (found, only_arrivals)
 }
 
-fn one(packet: &Packet<'_>) -> Option<Feedback> {
+fn one(packet: &Packet<'_>) -> Vec<Feedback> {
     match packet {
         Packet::TransportFeedback(feedback) => {
             if let Ok(nack) = feedback.parse_fci::<Nack<'_>>() {
-                return Some(Feedback::Missing {
+                let mut numbers: Vec<u16> = nack.entries().take(MOST_MISSING).collect();
+                numbers.dedup();
+                return vec![Feedback::Missing {
                     ssrc: feedback.media_ssrc(),
-                    numbers: nack.entries().collect(),
-                });
+                    numbers,
+                }];
             }
-            let arrivals = feedback.parse_fci::<Twcc<'_>>().ok()?;
-            Some(Feedback::Arrivals(times(&arrivals)))
+            match feedback.parse_fci::<Twcc<'_>>() {
+                Ok(arrivals) => vec![Feedback::Arrivals(times(&arrivals))],
+                Err(_) => Vec::new(),
+            }
         }
         Packet::PayloadFeedback(feedback) => {
             if feedback.parse_fci::<Pli<'_>>().is_ok() {
-                return Some(Feedback::KeyFrame {
+                return vec![Feedback::KeyFrame {
                     ssrc: feedback.media_ssrc(),
-                });
+                }];
             }
-            // The stream is named in there, not in front.
-            let wanted = feedback.parse_fci::<Fir<'_>>().ok()?;
-            let ssrc = wanted.entries().next()?.ssrc();
-            Some(Feedback::KeyFrame { ssrc })
+            let Ok(wanted) = feedback.parse_fci::<Fir<'_>>() else {
+                return Vec::new();
+            };
+            // The streams are named in there, not in front.
+            let entries = wanted.entries().take(MOST_THINGS);
+            entries
+                .map(|entry| Feedback::KeyFrame { ssrc: entry.ssrc() })
+                .collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -114,15 +132,33 @@ mod tests {
     #[test]
     fn both_wishes_for_a_key_frame_are_understood() {
         let pli = written(PayloadFeedback::builder_owned(Pli::builder()).media_ssrc(5));
-        let fir = Fir::builder().add_ssrc(6, 1);
+        let fir = Fir::builder().add_ssrc(6, 1).add_ssrc(7, 1);
         let fir = written(PayloadFeedback::builder_owned(fir));
         assert_eq!(read(&pli).0, [Feedback::KeyFrame { ssrc: 5 }]);
-        assert_eq!(read(&fir).0, [Feedback::KeyFrame { ssrc: 6 }]);
+        let wanted = read(&fir).0;
+        assert_eq!(wanted.len(), 2);
+        for ssrc in [6, 7] {
+            assert!(wanted.contains(&Feedback::KeyFrame { ssrc }), "{wanted:?}");
+        }
+        let often = pli.repeat(1_000);
+        assert_eq!(read(&often).0, [Feedback::KeyFrame { ssrc: 5 }]);
         let report = written(ReceiverReport::builder(1));
         assert_eq!(
             read(&[report, pli].concat()).0,
             [Feedback::KeyFrame { ssrc: 5 }]
         );
+    }
+
+    #[test]
+    fn nobody_names_more_than_can_be_missing() {
+        // Each entry names 17 packets (RFC 4585, section 6.2.1).
+        let mut packet = vec![0x81, 205, 0x0f, 0xff, 0, 0, 0, 1, 0, 0, 0, 5];
+        packet.resize(4 * 0x1000, 0xff);
+        let (found, _) = read(&packet);
+        let [Feedback::Missing { numbers, .. }] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        assert!(numbers.len() <= MOST_MISSING);
     }
 
     #[test]

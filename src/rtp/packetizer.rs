@@ -23,6 +23,8 @@ pub(crate) struct Packetizer {
     input: gst::Pad,
     output: gst::Pad,
     numbering: Numbering,
+    /// Of H.264, which may have some that are packets of their own.
+    has_delimiters: bool,
     /// What comes out; a leaf among the locks.
     collected: Arc<Mutex<Vec<gst::Buffer>>>,
     caps: Option<gst::Caps>,
@@ -39,7 +41,7 @@ impl Packetizer {
         match Self::new(codec) {
             Ok(packetizer) => Some(packetizer),
             Err(error) => {
-                gst::warning!(crate::CAT, "{codec} goes through webrtcbin: {error:#}");
+                gst::error!(crate::CAT, "{codec} cannot be cut into packets: {error:#}");
                 None
             }
         }
@@ -94,6 +96,7 @@ impl Packetizer {
                 Codec::Vp8 => Numbering::PictureId,
                 Codec::H264 | Codec::Opus => Numbering::None,
             },
+            has_delimiters: codec == Codec::H264,
             collected,
             caps: None,
         })
@@ -111,21 +114,25 @@ impl Packetizer {
             self.input.push_event(gst::event::Segment::new(&times));
             self.caps = Some(caps);
         }
-        if let Err(error) = self.input.push(buffer) {
-            gst::debug!(crate::CAT, "a picture could not be cut: {error}");
-        }
+        let cut = self.input.push(buffer);
         let packets = std::mem::take(
             &mut *self
                 .collected
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        if let Err(error) = cut {
+            gst::debug!(crate::CAT, "a picture could not be cut: {error}");
+            return None;
+        }
         let bytes = packets.iter().map(|packet| packet.size()).sum();
         let mut picture = Picture::new(ticks(running_time), self.numbering, bytes);
         for packet in packets {
             let bytes = packet.map_readable().ok()?;
             let packet = RtpPacket::parse(&bytes).ok()?;
-            picture.add(packet.payload(), packet.marker_bit());
+            if !(self.has_delimiters && is_delimiter(packet.payload())) {
+                picture.add(packet.payload(), packet.marker_bit());
+            }
         }
         (picture.len() > 0).then(|| Arc::new(picture))
     }
@@ -137,6 +144,12 @@ impl Drop for Packetizer {
         let _ = self.input.set_active(false);
         let _ = self.output.set_active(false);
     }
+}
+
+/// An access unit delimiter (ITU-T H.264, section 7.4.1.2.3) alone in a packet: in RTP time
+/// and marker say the same.
+fn is_delimiter(payload: &[u8]) -> bool {
+    payload.first().is_some_and(|unit| unit & 0x1f == 9)
 }
 
 /// The RTP clock begins anew after 13 hours.
@@ -203,6 +216,24 @@ mod tests {
             assert_eq!(pictures[1].time.wrapping_sub(pictures[0].time), 3_000);
             assert_eq!(pictures[2].time.wrapping_sub(pictures[1].time), 3_000);
         }
+    }
+
+    #[test]
+    fn no_packet_is_wasted_on_a_delimiter() {
+        let encoder = |aud| {
+            format!(
+                "x264enc tune=zerolatency speed-preset=ultrafast aud={aud} \
+                 ! video/x-h264,stream-format=byte-stream,alignment=au"
+            )
+        };
+        let packets = |aud| -> Vec<usize> {
+            let samples = encoded(160, 120, &encoder(aud));
+            let caps = samples[0].caps_owned().expect("caps");
+            let mut packetizer = Packetizer::of(&caps).expect("a video codec");
+            let pictures = samples.iter().filter_map(|sample| packetizer.cut(sample));
+            pictures.map(|picture| picture.len()).collect()
+        };
+        assert_eq!(packets(true), packets(false));
     }
 
     #[test]

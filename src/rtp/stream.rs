@@ -64,6 +64,8 @@ impl Counter {
 
 pub(super) struct Stream {
     pub(super) description: Description,
+    /// Number of the source whose pictures are sent.
+    pub(super) source: u32,
     /// RTP time of running time 0.
     pub(super) timestamp_offset: u32,
     index: Counter,
@@ -85,6 +87,7 @@ impl Stream {
     pub(super) fn new(description: Description) -> Self {
         Self {
             description,
+            source: 0,
             timestamp_offset: rand::random(),
             index: Counter::new(),
             again: Counter::new(),

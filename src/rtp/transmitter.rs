@@ -26,6 +26,14 @@ use crate::ice::seat::Seat;
 /// pictures are left out.
 const MAX_WAITING: usize = 2 * 1024 * 1024;
 
+/// Bytes that may wait when something is sent again: pictures come first.
+const MAX_WAITING_AGAIN: usize = MAX_WAITING / 4;
+
+/// Packets that are sent again: so many at once, and so many a second (5 % of 200 Mbit/s). A
+/// viewer that asks for more has lost the picture anyway.
+const AGAIN_AT_ONCE: f64 = 500.0;
+const AGAIN_A_SECOND: f64 = 1_000.0;
+
 /// Sends pictures to one viewer.
 pub(crate) struct Transmitter {
     seat: Arc<Seat>,
@@ -45,7 +53,36 @@ struct State {
     /// A path that does not even take the pictures: each packet that is sent again, and lost
     /// again, would keep its queue full. The next key frame makes up for all of them.
     holds_back: bool,
+    again: Budget,
     counts: Counts,
+}
+
+/// How many packets may be sent again.
+struct Budget {
+    left: f64,
+    /// When `left` was right.
+    at: Instant,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self {
+            left: AGAIN_AT_ONCE,
+            at: Instant::now(),
+        }
+    }
+
+    /// Whether one more may go out.
+    fn take(&mut self, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + elapsed * AGAIN_A_SECOND).min(AGAIN_AT_ONCE);
+        self.at = now;
+        let may = self.left >= 1.0;
+        if may {
+            self.left -= 1.0;
+        }
+        may
+    }
 }
 
 /// What was sent.
@@ -110,6 +147,7 @@ impl Transmitter {
                     waiting: 0,
                 },
                 holds_back: false,
+                again: Budget::new(),
                 counts: Counts::default(),
             }),
             reports: Mutex::new(Srtcp::new(theirs)),
@@ -136,6 +174,7 @@ impl Transmitter {
         Outlet {
             transmitter: self.clone(),
             ssrc,
+            source: 0,
         }
     }
 
@@ -157,7 +196,9 @@ impl Transmitter {
                 Feedback::Arrivals(arrivals) => {
                     let packets = self.locked().log.report(&arrivals);
                     let at = self.epoch.elapsed();
-                    on_news(News::Arrivals { packets, at });
+                    if !packets.is_empty() {
+                        on_news(News::Arrivals { packets, at });
+                    }
                 }
             }
         }
@@ -177,36 +218,36 @@ impl Transmitter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, ssrc: u32, picture: &Arc<Picture>) -> bool {
+    fn send(&self, outlet: &Outlet, picture: &Arc<Picture>) -> bool {
         let Some(path) = self.seat.path() else {
             return false;
         };
-        let now = Instant::now();
-        let wake = {
+        let (sent, wake) = {
             let mut state = self.locked();
             if state.outgoing.waiting > MAX_WAITING {
                 return false;
             }
             let rests = state.outgoing.later.is_empty();
+            let now = Instant::now();
             let elapsed = now.saturating_duration_since(self.epoch);
-            state.send(&self.seat, path, ssrc, picture, (now, elapsed));
-            state.outgoing.due().filter(|_| rests)
+            let sent = state.send(&self.seat, path, outlet, picture, (now, elapsed));
+            (sent, state.outgoing.due().filter(|_| rests))
         };
         self.wake_at(wake);
-        true
+        sent
     }
 
     fn send_again(&self, ssrc: u32, numbers: &[u16]) {
         let Some(path) = self.seat.path() else {
             return;
         };
-        let now = Instant::now();
         let wake = {
             let mut state = self.locked();
             if state.holds_back {
                 return;
             }
             let rests = state.outgoing.later.is_empty();
+            let now = Instant::now();
             let elapsed = now.saturating_duration_since(self.epoch);
             state.send_again(&self.seat, path, ssrc, numbers, (now, elapsed));
             state.outgoing.due().filter(|_| rests)
@@ -250,10 +291,10 @@ impl State {
         &mut self,
         seat: &Seat,
         path: Path,
-        ssrc: u32,
+        outlet: &Outlet,
         picture: &Arc<Picture>,
         (now, elapsed): (Instant, Duration),
-    ) {
+    ) -> bool {
         let Self {
             srtp,
             streams,
@@ -262,9 +303,13 @@ impl State {
             counts,
             ..
         } = self;
-        let Some(stream) = streams.iter_mut().find(|s| s.description.ssrc == ssrc) else {
-            return;
+        let Some(stream) = streams
+            .iter_mut()
+            .find(|s| s.description.ssrc == outlet.ssrc && s.source == outlet.source)
+        else {
+            return false;
         };
+        outgoing.burst.set_most(seat.wire().most_segments());
         let (first, picture_id) = stream.begin(picture);
         let is_counted = stream.description.transport_feedback.is_some();
         for (payload, index) in picture.payloads().zip(first..) {
@@ -280,6 +325,7 @@ impl State {
             counts.packets += 1;
         }
         outgoing.flush(seat, path, now);
+        true
     }
 
     fn send_again(
@@ -295,17 +341,22 @@ impl State {
             streams,
             log,
             outgoing,
+            again,
             counts,
             ..
         } = self;
         let Some(stream) = streams.iter_mut().find(|s| s.description.ssrc == ssrc) else {
             return;
         };
+        outgoing.burst.set_most(seat.wire().most_segments());
         let is_counted = stream.description.transport_feedback.is_some();
         for number in numbers {
             let Some(length) = stream.length_again(*number) else {
                 continue;
             };
+            if outgoing.waiting > MAX_WAITING_AGAIN || !again.take(now) {
+                break;
+            }
             outgoing.make_room(seat, path, length, now);
             let transport = match is_counted {
                 true => log.number(length, elapsed),
@@ -371,12 +422,29 @@ impl Outgoing {
 pub(crate) struct Outlet {
     transmitter: Arc<Transmitter>,
     ssrc: u32,
+    /// Number of the source that has this outlet.
+    source: u32,
 }
 
 impl Outlet {
-    /// Sends one picture. False if there is no way out at the moment.
+    /// For another source of pictures. What still comes from an earlier one is not sent: it
+    /// would stand between pictures that follow each other.
+    pub(crate) fn renewed(&self) -> Self {
+        let mut state = self.transmitter.locked();
+        let source = state.find(self.ssrc).map_or(0, |stream| {
+            stream.source = stream.source.wrapping_add(1);
+            stream.source
+        });
+        Self {
+            source,
+            ..self.clone()
+        }
+    }
+
+    /// Sends one picture. False if there is no way out at the moment, or another source has
+    /// the stream.
     pub(crate) fn send(&self, picture: &Arc<Picture>) -> bool {
-        self.transmitter.send(self.ssrc, picture)
+        self.transmitter.send(self, picture)
     }
 
     /// Whether so much waits already that a picture would not be taken.
@@ -396,5 +464,22 @@ impl std::fmt::Debug for Outlet {
         f.debug_struct("Outlet")
             .field("ssrc", &self.ssrc)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_has_a_bound() {
+        let mut budget = Budget::new();
+        let now = budget.at;
+        let taken = |budget: &mut Budget, now| (0..10_000).filter(|_| budget.take(now)).count();
+        assert_eq!(taken(&mut budget, now), AGAIN_AT_ONCE as usize);
+        let later = now + Duration::from_millis(100);
+        assert_eq!(taken(&mut budget, later), AGAIN_A_SECOND as usize / 10);
+        let much_later = now + Duration::from_secs(60);
+        assert_eq!(taken(&mut budget, much_later), AGAIN_AT_ONCE as usize);
     }
 }

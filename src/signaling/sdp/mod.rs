@@ -220,6 +220,32 @@ impl Sdp {
         }
     }
 
+    /// Gives what is sent again of `ssrc` on a line another SSRC (RFC 5576).
+    pub fn set_retransmission_ssrc(&mut self, mline: usize, ssrc: u32, again: u32) {
+        let Some(media) = self.media.get_mut(mline) else {
+            return;
+        };
+        let Some(old) = media.retransmission_ssrc(ssrc) else {
+            return;
+        };
+        let (from, to) = (old.to_string(), again.to_string());
+        for line in &mut media.lines {
+            let renamed = match line.as_attribute() {
+                Some(("ssrc-group", _)) => {
+                    Line::attribute("ssrc-group", &format!("FID {ssrc} {to}"))
+                }
+                Some(("ssrc", value)) => match value.strip_prefix(&from) {
+                    Some(rest) if rest.starts_with(' ') => {
+                        Line::attribute("ssrc", &format!("{to}{rest}"))
+                    }
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            *line = renamed;
+        }
+    }
+
     fn set_bundle(&mut self, mids: &[String]) {
         self.session
             .retain(|line| line.as_attribute().is_none_or(|(name, _)| name != "group"));

@@ -681,3 +681,34 @@ fn whether_a_browser_reports_arrivals_takes_the_extension_and_the_feedback() {
     assert!(!reports(&[feedback]));
     assert!(!reports(&[extension, "a=rtcp-fb:97 transport-cc"]));
 }
+
+/// A line whose packets are sent again under SSRC 2.
+const SENT_AGAIN: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+     m=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\nc=IN IP4 0.0.0.0\r\n\
+     a=rtpmap:96 H264/90000\r\na=rtpmap:97 VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=fmtp:98 apt=96\r\n\
+     a=ssrc-group:FID 1 2\r\na=ssrc:1 cname:a\r\na=ssrc:2 cname:a\r\na=ssrc:22 cname:a\r\n";
+
+#[test]
+fn it_is_known_where_packets_are_sent_again() {
+    let sdp = Sdp::parse(SENT_AGAIN).expect("SDP");
+    let line = &sdp.media()[0];
+    assert_eq!(line.retransmission(96), Some(98));
+    assert_eq!(line.retransmission(97), None);
+    assert_eq!(line.retransmission_ssrc(1), Some(2));
+    assert_eq!(line.retransmission_ssrc(2), None);
+}
+
+#[test]
+fn packets_are_sent_again_under_another_ssrc() {
+    let mut sdp = Sdp::parse(SENT_AGAIN).expect("SDP");
+    sdp.set_retransmission_ssrc(0, 1, 7);
+    let text = sdp.to_string();
+    assert_eq!(sdp.media()[0].retransmission_ssrc(1), Some(7));
+    for line in ["a=ssrc:1 cname:a", "a=ssrc:7 cname:a", "a=ssrc:22 cname:a"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("a=ssrc:2 "), "{text}");
+    sdp.set_retransmission_ssrc(0, 3, 8);
+    sdp.set_retransmission_ssrc(1, 1, 8);
+    assert_eq!(sdp.to_string(), text, "no such stream, no such line");
+}
