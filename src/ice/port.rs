@@ -211,9 +211,11 @@ impl Wire {
             segment_size: None,
             ..transmit
         });
-        each.fold(true, |all, one| {
-            self.state.try_send(socket(), &one).is_ok() && all
-        })
+        let mut all = true;
+        for one in each {
+            all &= self.state.try_send(socket(), &one).is_ok();
+        }
+        all
     }
 
     fn outward(&self, address: SocketAddr) -> SocketAddr {

@@ -16,6 +16,9 @@ pub(crate) enum Numbering {
     PictureId,
 }
 
+/// A payload, and whether it ends the picture.
+pub(super) type Payload<'a> = (&'a [u8], bool);
+
 /// One picture, or a part of one where an encoder gives parts.
 #[derive(Debug)]
 pub(crate) struct Picture {
@@ -49,13 +52,12 @@ impl Picture {
         self.payloads.len()
     }
 
-    /// All payloads, and whether they end the picture.
-    pub(super) fn payloads(&self) -> impl Iterator<Item = (&[u8], bool)> {
+    pub(super) fn payloads(&self) -> impl Iterator<Item = Payload<'_>> {
         let payloads = self.payloads.iter();
         payloads.filter_map(|(range, marker)| Some((self.bytes.get(range.clone())?, *marker)))
     }
 
-    pub(super) fn payload(&self, number: usize) -> Option<(&[u8], bool)> {
+    pub(super) fn payload(&self, number: usize) -> Option<Payload<'_>> {
         let (range, marker) = self.payloads.get(number)?;
         Some((self.bytes.get(range.clone())?, *marker))
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::picture::{Numbering, Picture};
+use super::picture::{Numbering, Payload, Picture};
 use super::srtp::{Srtp, TAG};
 
 /// Packets and pictures that can be sent again: two seconds at 30 pictures/s, or 8 Mbit/s.
@@ -127,7 +127,7 @@ impl Stream {
         out: &mut Vec<u8>,
         srtp: &Srtp,
         picture: &Picture,
-        payload: (&[u8], bool),
+        payload: Payload<'_>,
         index: u64,
         picture_id: u16,
         transport: u16,
@@ -192,7 +192,7 @@ impl Stream {
     }
 
     /// A payload that was sent, with its index and the picture that it belongs to.
-    fn find(&self, sequence_number: u16) -> Option<(&Sent, u64, (&[u8], bool))> {
+    fn find(&self, sequence_number: u16) -> Option<(&Sent, u64, Payload<'_>)> {
         // The newest index with this number.
         let newest = self.index.0.checked_sub(1)?;
         let back = (newest as u16).wrapping_sub(sequence_number);

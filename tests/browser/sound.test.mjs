@@ -59,7 +59,7 @@ inEachBrowser(
     scenario('left is left and right is right in the page', async ({ bench, open }) => {
       const side = (/** @type {number} */ frequency, /** @type {number} */ place) =>
         `audiotestsrc is-live=true freq=${frequency} volume=0.25 ! audio/x-raw,rate=48000,channels=1 ! audiopanorama panorama=${place} ! m.`;
-      const p = await bench(`audiomixer name=m ! audio/x-raw,channels=2 ! p. ${side(OURS, -1)} ${side(2 * OURS, 1)} ${EAR}`);
+      const p = await bench(`audiomixer name=m start-time-selection=first ! audio/x-raw,channels=2 ! p. ${side(OURS, -1)} ${side(2 * OURS, 1)} ${EAR}`);
       const page = await talking(p, open, THEIRS);
       await listenIn(page);
       await hearsInPage(page, (left, right) => isPitch(left.frequency, OURS) && isPitch(right.frequency, 2 * OURS) && isNear(left.level, right.level, 1));
