@@ -2,7 +2,7 @@
 /**
  * Measures Periscope side by side with webrtcsink (gst-plugin-webrtc) and with a webrtcbin for each viewer.
  *
- *   node benches/versus.mjs [--quick] [--parts curve,many,picture] [--rounds N] [--json DIRECTORY]
+ *   node benches/versus.mjs [--quick] [--parts curve,many,profile,picture] [--rounds N] [--json DIRECTORY]
  *                           [--browsers chromium,firefox] [--codecs h264,vp8]
  *
  * Needs `cargo build --release --lib`, and the same for the crate in benches/versus; scripts/bench does it all. The figures
@@ -10,6 +10,7 @@
  *
  *   curve    what each further viewer costs the sending process: viewers that count packets and decode nothing
  *   many     a hundred viewers of one encoder, and fifty who come at once
+ *   profile  where the time of the sending process goes
  *   picture  how old pictures are when a browser shows them, and how soon the first comes
  *
  * Those that are compared take turns: A B A B. All traffic stays on the loopback interface: light viewers use 127.0.0.1,
@@ -24,6 +25,7 @@ import { launch } from '../tests/browser/harness/browsers.mjs';
 import { markdown, ms, slope, summary, two, verdict } from './lib/figures.mjs';
 import * as options from './lib/options.mjs';
 import { delays, firstPicture, open, PLAIN_PAGE } from './lib/pictures.mjs';
+import { profile } from './lib/profile.mjs';
 import { cpuTime, holdings, machineTime, systemCalls, udpDrops } from './lib/process.mjs';
 import { Report } from './lib/report.mjs';
 import { Show } from './lib/show.mjs';
@@ -63,6 +65,10 @@ const ENOUGH = 0.8;
 const MANY = { viewers: 100, measure: options.quick ? 5_000 : 30_000, crowd: 50, crowds: options.quick ? 1 : 3 };
 /** @type {Way[]} */
 const CROWDS = options.quick ? ['periscopeRaw'] : ['periscopeRaw', 'webrtcsinkEncoded', 'plain'];
+
+/** @type {Way[]} */
+const PROFILED = ['periscopeEncoded', 'periscopeThrough', 'webrtcsinkEncoded', 'plain'];
+const PROFILE = { viewers: options.quick ? 8 : 24, seconds: options.quick ? 3 : 10 };
 
 /** @type {Way[]} */
 const SHOWN = ['periscopeRaw', 'webrtcsinkRaw', 'plain'];
@@ -196,6 +202,22 @@ async function crowd(way) {
   const show = await Show.open(way, BROADCAST);
   try {
     return await show.come(MANY.crowd);
+  } finally {
+    await show.close();
+  }
+}
+
+/** Microseconds for each packet, by what they are spent for. @param {Way} way */
+async function spent(way) {
+  const show = await Show.open(way, BROADCAST);
+  try {
+    await show.come(PROFILE.viewers);
+    // Perf takes some of the time itself: how much there is in all is measured without it.
+    const sample = await measured(show, MEASURE);
+    const parts = await profile(show.sender.pid, PROFILE.seconds);
+    if (parts === null) return undefined;
+    const each = (/** @type {number} */ part) => ((part * sample.cpu) / 100 / sample.packets) * 1e6;
+    return { way, packets: sample.packets, cpu: sample.cpu, micros: Object.fromEntries(Object.entries(parts).map(([kind, part]) => [kind, each(part)])) };
   } finally {
     await show.close();
   }
@@ -402,6 +424,28 @@ if (options.parts.includes('many')) {
     '',
   );
   judgements.push({ what: `viewers of ${MANY.viewers} who are not held`, value: many.held ? 0 : 1, most: 0, unit: '' });
+  await written();
+}
+
+if (options.parts.includes('profile')) {
+  /** @type {NonNullable<Awaited<ReturnType<typeof spent>>>[]} */
+  const profiles = [];
+  for (const way of PROFILED) {
+    console.error(`profile: ${WAYS[way].words}`);
+    const one = await spent(way).catch((error) => console.error(`  ${error}`));
+    if (one !== undefined) profiles.push(one);
+  }
+  results['profiles'] = profiles;
+  const kinds = Object.keys(profiles[0]?.micros ?? {});
+  text.push(
+    `## Where the time goes\n`,
+    `${PROFILE.viewers} viewers: µs of the sending process's time for each packet, by perf's samples of ${PROFILE.seconds} s. Source and encoder run once for all; “through webrtcbin” is what Periscope does where lips are kept in step.\n`,
+    markdown([
+      ['', 'packets/s', 'CPU, %', ...kinds],
+      ...profiles.map(({ way, packets, cpu, micros }) => [WAYS[way].words, packets.toFixed(0), cpu.toFixed(0), ...kinds.map((kind) => ms(micros[kind] ?? NaN))]),
+    ]),
+    '',
+  );
   await written();
 }
 

@@ -45,8 +45,9 @@
 //! seconds.
 //!
 //! Pure logic (SDP text, pastes, chunks, batches, arbitration, framing, profiles, key-frame
-//! requests, congestion control, who talks, jitter buffers and mixing, the tuning of Opus, intake and playout of
-//! sound) knows no socket, thread or GStreamer, and takes time as an argument.
+//! requests, congestion control, RTP headers, SRTP and feedback, who talks, jitter buffers and
+//! mixing, the tuning of Opus, intake and playout of sound) knows no socket, thread or
+//! GStreamer, and takes time as an argument.
 
 use std::sync::LazyLock;
 

@@ -9,7 +9,7 @@
 
 /** @typedef {'h264' | 'vp8'} Codec */
 /** @typedef {{width: number, height: number, rate: number, codec: Codec, kbit: number, sound: boolean, address: string}} Scene address: of this machine, at which viewers find the sender */
-/** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
+/** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'periscopeThrough' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
 
 /** Moving rings fill the bitrate that the encoder is given; a ball would not. @param {Scene} scene */
 const picture = ({ width, height, rate }) =>
@@ -53,6 +53,11 @@ export const WAYS = {
   periscopeEncoded: {
     words: 'Periscope, encoded video',
     pipeline: (scene) => `${periscope(scene)} ${picture(scene)} ! ${encoder(scene)} ! out. ${sound(scene)}`,
+  },
+  // Where lips are kept in step all pictures go through webrtcbin, as all did once.
+  periscopeThrough: {
+    words: 'Periscope, through webrtcbin',
+    pipeline: (scene) => `${periscope(scene)} sync=true ${picture(scene)} ! ${encoder(scene)} ! out. ${sound(scene)}`,
   },
   webrtcsinkEncoded: {
     words: 'webrtcsink, encoded video',
