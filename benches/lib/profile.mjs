@@ -38,7 +38,7 @@ export async function profile(pid, seconds) {
     /** @type {Record<string, number>} */
     const parts = Object.fromEntries([...KINDS.map(([kind]) => [kind, 0]), ['the rest', 0]]);
     for (const line of stdout.split('\n')) {
-      const [, percent, library] = /^\s*([\d.]+)%?;(.*)$/.exec(line) ?? [];
+      const [, percent, library] = /^\s*([\d.]+)%?\s*;(.*)$/.exec(line) ?? [];
       if (percent === undefined || library === undefined) continue;
       const kind = KINDS.find(([, fits]) => fits.test(library))?.[0] ?? 'the rest';
       parts[kind] = (parts[kind] ?? 0) + Number(percent) / 100;
