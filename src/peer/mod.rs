@@ -14,6 +14,7 @@ pub(crate) mod channels;
 pub(crate) mod chunks;
 mod congestion;
 pub(crate) mod control;
+mod ending;
 pub(crate) mod feed;
 pub(crate) mod handout;
 pub(crate) mod inbox;

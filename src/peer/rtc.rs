@@ -18,6 +18,7 @@ use gst_webrtc::{
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
 use super::congestion::Retransmission;
+use super::ending;
 use super::inbox::{Event, Outbox};
 use super::insides::{Insides, Shortcut};
 use crate::ice::agent::Agent;
@@ -449,8 +450,9 @@ impl Rtc {
 
 impl Drop for Rtc {
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
-        stop_again(&self.webrtcbin);
+        if let Some(webrtcbin) = self.webrtcbin.downcast_ref() {
+            ending::stop(&self.pipeline, webrtcbin);
+        }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
             bus.set_flushing(true);
@@ -641,39 +643,6 @@ fn listen_to_channel(channel: &WebRTCDataChannel, label: &str, events: &Outbox) 
     });
 }
 
-/// Stops what still runs in a webrtcbin that has been stopped.
-///
-/// webrtcbin 1.22.0 starts its SCTP elements from a thread of its own when DTLS is up,
-/// which may be while it is being stopped. And `sctpenc` starts the task of its source
-/// pad even if going to PAUSED fails, and then never ends it: the task waits for data for
-/// ever, and whoever disposes of the element waits for the task.
-fn stop_again(webrtcbin: &gst::Element) {
-    let Some(bin) = webrtcbin.downcast_ref::<gst::Bin>() else {
-        return;
-    };
-    let mut elements = Vec::new();
-    let mut all = bin.iterate_recurse();
-    while let Ok(Some(element)) = all.next() {
-        elements.push(element);
-    }
-    for element in elements {
-        if element.current_state() > gst::State::Null {
-            let _ = element.set_state(gst::State::Null);
-        }
-        let Some(pad) = element.static_pad("src") else {
-            continue;
-        };
-        if pad.task_state() != gst::TaskState::Stopped {
-            gst::debug!(crate::CAT, "{} is stopped once more", element.name());
-            // A pad that is not active takes no flush, which is what wakes the task.
-            let _ = pad.set_active(true);
-            pad.send_event(gst::event::FlushStart::new());
-            let _ = pad.stop_task();
-            let _ = pad.set_active(false);
-        }
-    }
-}
-
 /// Makes an offer that nobody gets, so that all that GStreamer does once a process
 /// (loading plugins, making a certificate) is done before the first viewer comes.
 pub(crate) fn rehearse() {
@@ -689,46 +658,5 @@ pub(crate) fn rehearse() {
         });
     if let Err(error) = rehearsal {
         gst::warning!(crate::CAT, "webrtcbin does not work here: {error:#}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_sctp_encoder_that_failed_to_start_can_be_disposed_of() {
-        gst::init().expect("GStreamer");
-        let make = |factory: &str, port: &str| {
-            gst::ElementFactory::make(factory)
-                .property("sctp-association-id", 4711_u32)
-                .property(port, 5000_u32)
-                .build()
-                .expect("an SCTP element")
-        };
-        let decoder = make("sctpdec", "local-sctp-port");
-        let first = make("sctpenc", "remote-sctp-port");
-        for element in [&decoder, &first] {
-            element.set_state(gst::State::Paused).expect("starts");
-        }
-        // The association is in use: this one fails, and leaves its task behind.
-        let second = make("sctpenc", "remote-sctp-port");
-        assert!(second.set_state(gst::State::Paused).is_err());
-        let _ = second.set_state(gst::State::Null);
-
-        let bin = gst::Bin::new();
-        bin.add(&second).expect("added");
-        drop(second);
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            stop_again(bin.upcast_ref());
-            drop(bin);
-            let _ = tell.send(());
-        });
-        let ended = told.recv_timeout(PATIENCE).is_ok();
-        for element in [&decoder, &first] {
-            let _ = element.set_state(gst::State::Null);
-        }
-        assert!(ended, "the element can be disposed of");
     }
 }

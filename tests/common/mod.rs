@@ -504,7 +504,20 @@ impl Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
+        stop_receiving(&self.webrtcbin);
         let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// Ends the threads that bring what arrives, before the pipeline is stopped: a message that
+/// comes while webrtcbin's `sctpdec` is stopped can crash the process (1.22.0).
+fn stop_receiving(webrtcbin: &gst::Element) {
+    let bin = webrtcbin.downcast_ref::<gst::Bin>().unwrap();
+    for element in bin.children() {
+        if element.name().starts_with("transportreceivebin") {
+            element.set_locked_state(true);
+            let _ = element.set_state(gst::State::Null);
+        }
     }
 }
 
