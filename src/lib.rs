@@ -68,6 +68,7 @@ mod random;
 mod rtp;
 pub mod serial;
 pub mod signaling;
+mod threads;
 mod voice;
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {

@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use crate::threads;
+
 /// Somebody who has packets for later.
 pub(crate) trait Paced: Send + Sync {
     /// Sends what is due. Gives when the next is.
@@ -59,11 +61,7 @@ impl Pacer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        threads::join(thread);
     }
 }
 

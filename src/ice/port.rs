@@ -19,6 +19,7 @@ use super::pacer::Pacer;
 use super::seat::{Seat, SeatEvent};
 use crate::random::random_text;
 use crate::signaling::code::CodeId;
+use crate::threads;
 
 /// Bytes that the kernel is asked to keep in either direction: a burst of key frames to
 /// many viewers goes out at once.
@@ -142,11 +143,7 @@ impl Port {
         // Closing the pipe wakes the thread.
         drop(lock(&self.wake).take());
         let thread = lock(&self.thread).take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        threads::join(thread);
     }
 }
 

@@ -8,6 +8,7 @@ use gst::prelude::*;
 
 use super::roster::Order;
 use super::{Intercom, locked};
+use crate::threads;
 use crate::voice::mixer::{Mixer, MixerSettings};
 
 /// 10 ms.
@@ -64,12 +65,7 @@ impl Drop for Engine {
         if let Some(id) = id {
             id.unschedule();
         }
-        if let Some(thread) = self.thread.take()
-            // Who stops the pipeline from within a message of ours cannot wait for itself.
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        threads::join(self.thread.take());
     }
 }
 

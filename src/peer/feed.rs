@@ -18,7 +18,7 @@ use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Subscription};
 use crate::media::{playout_delay, transport_feedback};
 use crate::rtp::transmitter::{Outlet, Transmitter};
-use crate::rtp::{self, Retransmission};
+use crate::rtp::{self, Route};
 
 /// What was negotiated for a stream.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct Agreement {
     pub(crate) ssrc: u32,
     pub(crate) extensions: Extensions,
     /// Where what got lost is sent again.
-    pub(crate) retransmission: Option<Retransmission>,
+    pub(crate) again: Option<Route>,
     /// Where an earlier feed of the same line stopped.
     pub(crate) position: Option<Position>,
 }
@@ -41,12 +41,14 @@ impl Agreement {
             transport_feedback,
         } = self.extensions;
         rtp::Description {
-            ssrc: self.ssrc,
-            payload_type: self.payload_type,
+            route: Route {
+                ssrc: self.ssrc,
+                payload_type: self.payload_type,
+            },
             // Numbers of 1 to 14.
             playout_delay: playout_delay.then_some(playout_delay::ID as u8),
             transport_feedback: transport_feedback.then_some(transport_feedback::ID as u8),
-            retransmission: self.retransmission,
+            again: self.again,
         }
     }
 }

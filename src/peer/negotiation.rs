@@ -18,7 +18,7 @@ use crate::media::codec::Codec;
 use crate::media::input::Kind;
 use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Stream};
-use crate::rtp::Retransmission;
+use crate::rtp::Route;
 use crate::rtp::transmitter::Transmitter;
 use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
@@ -50,7 +50,7 @@ pub(super) struct Sending {
     /// Where the last feed stopped.
     position: Option<Position>,
     /// Where what got lost is sent again, past webrtcbin.
-    retransmission: Option<Retransmission>,
+    again: Option<Route>,
 }
 
 /// An m-line on which the other side sends what is said there, in Opus.
@@ -223,7 +223,7 @@ impl Negotiation {
         // webrtcbin makes up another one in each offer; what runs goes on with the first.
         for (mline, line) in self.lines.iter().enumerate() {
             if let Line::Sending(sending) = line
-                && let Some(again) = sending.retransmission
+                && let Some(again) = sending.again
             {
                 sdp.set_retransmission_ssrc(mline, sending.ssrc, again.ssrc);
             }
@@ -375,11 +375,11 @@ impl Sending {
         });
         let is_video = codec.codec.media() == "video";
         let transmitter = transmitter.filter(|_| is_video);
-        if transmitter.is_some() && self.retransmission.is_none() {
-            self.retransmission = rtc.retransmission_on(mline, payload_type, self.ssrc);
+        if transmitter.is_some() && self.again.is_none() {
+            self.again = rtc.retransmission_on(mline, payload_type, self.ssrc);
         }
         let agreement = Agreement {
-            retransmission: self.retransmission,
+            again: self.again,
             codec,
             payload_type,
             ssrc: self.ssrc,
@@ -592,7 +592,7 @@ impl Session {
             feed: None,
             fed_by: Weak::new(),
             position: None,
-            retransmission: None,
+            again: None,
         })));
         Ok(pad)
     }

@@ -24,6 +24,7 @@ use crate::random::random_text;
 use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::sdp::{self, Sdp};
+use crate::threads;
 
 /// How long a list waits for a peer's statistics.
 const WAIT_FOR_STATISTICS: Duration = Duration::from_millis(500);
@@ -395,7 +396,7 @@ impl Peers {
     /// Ends all peers, without a farewell because the element may be started again, and
     /// waits until their elements have stopped.
     pub(crate) fn close_all(&self, reason: &str) {
-        let threads: Vec<_> = {
+        let running: Vec<_> = {
             let mut table = self.locked();
             table.closing = true;
             table
@@ -407,11 +408,8 @@ impl Peers {
                 })
                 .collect()
         };
-        for thread in threads {
-            // One of the peers' own threads cannot wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
+        for thread in running {
+            threads::join(thread);
         }
     }
 }

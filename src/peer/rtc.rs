@@ -389,13 +389,13 @@ impl Rtc {
         mline: usize,
         payload_type: u8,
         ssrc: u32,
-    ) -> Option<rtp::Retransmission> {
+    ) -> Option<rtp::Route> {
         let of = |description: Option<String>| {
             let sdp = Sdp::parse(&description?).ok()?;
             sdp.media().get(mline).cloned()
         };
         let remote = of(self.remote_description())?;
-        Some(rtp::Retransmission {
+        Some(rtp::Route {
             payload_type: remote.retransmission(payload_type)?,
             ssrc: of(self.local_description())?.retransmission_ssrc(ssrc)?,
         })

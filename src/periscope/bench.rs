@@ -32,6 +32,7 @@ use crate::signaling::code::{CodeId, Rights, ShortAnswer};
 use crate::signaling::console::{self, Console};
 use crate::signaling::description::{Description, Kind};
 use crate::signaling::http::{AccessKey, HttpError, Limits, Server, ServerConfig, TlsCertificate};
+use crate::threads;
 use anyhow::Context;
 use gst::prelude::*;
 
@@ -541,20 +542,11 @@ impl Bench {
         self.intercom.close();
         self.desk.close();
         self.data.close();
-        wait_for(lock(&self.control_thread).take());
-        wait_for(lock(&self.data_thread).take());
+        threads::join(lock(&self.control_thread).take());
+        threads::join(lock(&self.data_thread).take());
         // Now nobody has anything to tell any more.
         drop(lock(&self.teller).take());
-        wait_for(lock(&self.teller_thread).take());
-    }
-}
-
-fn wait_for(thread: Option<JoinHandle<()>>) {
-    // Who stops the pipeline from within a message of ours cannot wait for itself.
-    if let Some(thread) = thread
-        && thread.thread().id() != std::thread::current().id()
-    {
-        let _ = thread.join();
+        threads::join(lock(&self.teller_thread).take());
     }
 }
 

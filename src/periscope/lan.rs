@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::net;
+use crate::threads;
 
 /// How often is looked: cheaper than it is to be told, which needs a socket of its own.
 const EVERY: Duration = Duration::from_secs(2);
@@ -46,10 +47,6 @@ impl LanWatch {
 impl Drop for LanWatch {
     fn drop(&mut self) {
         self.stop = None;
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        threads::join(self.thread.take());
     }
 }

@@ -19,12 +19,14 @@
 //! | `srtp` | encrypts and signs packets, opens reports |
 //! | `feedback` | what RTCP says of packets that were sent |
 //! | `arrivals` | transport-wide feedback: which packets arrived, and when |
+//! | `outgoing` | packets of one viewer that leave now or, paced, later |
 //! | [`transmitter`] | all streams of one viewer, on their way to the port |
 //!
 //! All but the packetizer is pure or knows no more than the port.
 
 mod arrivals;
 mod feedback;
+mod outgoing;
 pub(crate) mod packetizer;
 pub(crate) mod picture;
 mod srtp;
@@ -32,4 +34,4 @@ mod stream;
 pub(crate) mod transmitter;
 
 pub(crate) use srtp::MASTER;
-pub(crate) use stream::{Description, Retransmission};
+pub(crate) use stream::{Description, Route};

@@ -18,28 +18,19 @@ const EXTENSIONS: usize = 4;
 /// What was negotiated for a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Description {
-    pub(crate) ssrc: u32,
-    pub(crate) payload_type: u8,
+    pub(crate) route: Route,
     /// Number of the header extension that asks for no delay in the player, if there is one.
     pub(crate) playout_delay: Option<u8>,
     /// Number of the header extension with transport-wide sequence numbers.
     pub(crate) transport_feedback: Option<u8>,
-    /// What is sent again goes there; none: it goes out as it did first (RFC 4585).
-    pub(crate) retransmission: Option<Retransmission>,
+    /// What is sent again goes there (RFC 4588, section 4); none: it goes out as it did first
+    /// (RFC 4585).
+    pub(crate) again: Option<Route>,
 }
 
-impl Description {
-    const fn itself(&self) -> Retransmission {
-        Retransmission {
-            ssrc: self.ssrc,
-            payload_type: self.payload_type,
-        }
-    }
-}
-
-/// The stream of what is sent again (RFC 4588, section 4).
+/// How a receiver tells streams on one path apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Retransmission {
+pub(crate) struct Route {
     pub(crate) ssrc: u32,
     pub(crate) payload_type: u8,
 }
@@ -55,19 +46,17 @@ impl Counter {
         Self(u64::from(rand::random::<u16>() >> 1))
     }
 
-    const fn next(&mut self) -> u64 {
-        let next = self.0;
-        self.0 += 1;
-        next
+    const fn take(&mut self, numbers: u64) -> u64 {
+        let first = self.0;
+        self.0 += numbers;
+        first
     }
 }
 
 pub(super) struct Stream {
-    pub(super) description: Description,
+    pub(super) format: Format,
     /// Number of the source whose pictures are sent.
     pub(super) source: u32,
-    /// RTP time of running time 0.
-    pub(super) timestamp_offset: u32,
     index: Counter,
     again: Counter,
     picture_id: u16,
@@ -83,12 +72,32 @@ struct Sent {
     picture_id: u16,
 }
 
+/// How packets of a stream are written.
+pub(super) struct Format {
+    pub(super) description: Description,
+    /// RTP time of running time 0.
+    pub(super) timestamp_offset: u32,
+}
+
+/// A packet, before it is written.
+pub(super) struct Packet<'a> {
+    picture: &'a Picture,
+    payload: Payload<'a>,
+    picture_id: u16,
+    route: Route,
+    index: u64,
+    /// The sequence number that it had first, where it is sent again as one of another stream.
+    original: Option<u16>,
+}
+
 impl Stream {
     pub(super) fn new(description: Description) -> Self {
         Self {
-            description,
+            format: Format {
+                description,
+                timestamp_offset: rand::random(),
+            },
             source: 0,
-            timestamp_offset: rand::random(),
             index: Counter::new(),
             again: Counter::new(),
             picture_id: rand::random::<u16>() & PICTURE_ID,
@@ -97,102 +106,51 @@ impl Stream {
         }
     }
 
-    /// Takes note of a picture that is about to be sent: gives the index of its first packet
-    /// and its number.
-    pub(super) fn begin(&mut self, picture: &Arc<Picture>) -> (u64, u16) {
-        let (first, picture_id) = (self.index.0, self.picture_id);
-        self.index.0 += picture.len() as u64;
+    pub(super) const fn ssrc(&self) -> u32 {
+        self.format.description.route.ssrc
+    }
+
+    /// The packets of the next picture.
+    pub(super) fn packets<'a>(
+        &'a mut self,
+        picture: &'a Arc<Picture>,
+    ) -> (&'a Format, impl Iterator<Item = Packet<'a>>) {
+        let first = self.index.take(picture.len() as u64);
+        let picture_id = self.picture_id;
         if picture.payloads().any(|(_, marker)| marker) {
             self.picture_id = (self.picture_id + 1) & PICTURE_ID;
         }
-        self.packets += picture.len();
-        self.sent.push_back(Sent {
+        self.keep(Sent {
             picture: picture.clone(),
             first,
             picture_id,
         });
+        let route = self.format.description.route;
+        let packets = picture.payloads().zip(first..);
+        let packets = packets.map(move |(payload, index)| Packet {
+            picture,
+            payload,
+            picture_id,
+            route,
+            index,
+            original: None,
+        });
+        (&self.format, packets)
+    }
+
+    fn keep(&mut self, sent: Sent) {
+        self.packets += sent.picture.len();
+        self.sent.push_back(sent);
         while self.sent.len() > MOST_PICTURES
             || (self.packets > MOST_PACKETS && self.sent.len() > 1)
         {
             let old = self.sent.pop_front();
             self.packets -= old.map_or(0, |old| old.picture.len());
         }
-        (first, picture_id)
     }
 
-    /// Writes one packet; `transport` is its transport-wide number.
-    #[expect(clippy::too_many_arguments, reason = "all that makes up a packet")]
-    pub(super) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        srtp: &Srtp,
-        picture: &Picture,
-        payload: Payload<'_>,
-        index: u64,
-        picture_id: u16,
-        transport: u16,
-    ) {
-        let Description {
-            ssrc, payload_type, ..
-        } = self.description;
-        let start = out.len();
-        let header = self.header(
-            out,
-            picture,
-            payload.1,
-            ssrc,
-            payload_type,
-            index,
-            transport,
-        );
-        self.payload(out, picture, payload.0, picture_id);
-        srtp.protect(out, start, header, ssrc, index);
-    }
-
-    /// Writes a packet once more, by its sequence number. False if it is not there any more.
-    pub(super) fn write_again(
-        &mut self,
-        out: &mut Vec<u8>,
-        srtp: &Srtp,
-        sequence_number: u16,
-        transport: u16,
-    ) -> bool {
-        let own = match self.description.retransmission {
-            Some(again) => Some((again, self.again.next())),
-            None => None,
-        };
-        let Some((sent, index, (payload, marker))) = self.find(sequence_number) else {
-            return false;
-        };
-        let (Retransmission { ssrc, payload_type }, index) =
-            own.unwrap_or((self.description.itself(), index));
-        let start = out.len();
-        let header = self.header(
-            out,
-            &sent.picture,
-            marker,
-            ssrc,
-            payload_type,
-            index,
-            transport,
-        );
-        if own.is_some() {
-            out.extend_from_slice(&sequence_number.to_be_bytes());
-        }
-        self.payload(out, &sent.picture, payload, sent.picture_id);
-        srtp.protect(out, start, header, ssrc, index);
-        true
-    }
-
-    /// Length of a packet if it is sent again; none if it cannot be.
-    pub(super) fn length_again(&self, sequence_number: u16) -> Option<usize> {
-        let (.., (payload, _)) = self.find(sequence_number)?;
-        let number = self.description.retransmission.map_or(0, |_| 2);
-        Some(self.overhead() + number + payload.len())
-    }
-
-    /// A payload that was sent, with its index and the picture that it belongs to.
-    fn find(&self, sequence_number: u16) -> Option<(&Sent, u64, Payload<'_>)> {
+    /// A packet that was sent, to be sent again. None if it is not there any more.
+    pub(super) fn packet_again(&mut self, sequence_number: u16) -> Option<(&Format, Packet<'_>)> {
         // The newest index with this number.
         let newest = self.index.0.checked_sub(1)?;
         let back = (newest as u16).wrapping_sub(sequence_number);
@@ -200,12 +158,50 @@ impl Stream {
         let end = self.sent.partition_point(|sent| sent.first <= index);
         let sent = self.sent.get(end.checked_sub(1)?)?;
         let number = usize::try_from(index - sent.first).ok()?;
-        Some((sent, index, sent.picture.payload(number)?))
+        let payload = sent.picture.payload(number)?;
+        let description = &self.format.description;
+        let (route, index, original) = match description.again {
+            Some(route) => (route, self.again.take(1), Some(sequence_number)),
+            None => (description.route, index, None),
+        };
+        let packet = Packet {
+            picture: &sent.picture,
+            payload,
+            picture_id: sent.picture_id,
+            route,
+            index,
+            original,
+        };
+        Some((&self.format, packet))
+    }
+}
+
+impl Format {
+    /// Writes one packet; `transport` is its transport-wide number.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        srtp: &Srtp,
+        packet: &Packet<'_>,
+        transport: u16,
+    ) {
+        let start = out.len();
+        self.write_header(out, packet, transport);
+        let header = out.len() - start;
+        if let Some(number) = packet.original {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        packet.write_payload(out);
+        srtp.protect(out, start, header, packet.route.ssrc, packet.index);
     }
 
-    /// Bytes of a packet besides its payload.
-    pub(super) fn overhead(&self) -> usize {
-        HEADER + self.extensions() + TAG
+    /// Length of a packet when it is written.
+    pub(super) const fn length(&self, packet: &Packet<'_>) -> usize {
+        let original = match packet.original {
+            Some(_) => size_of::<u16>(),
+            None => 0,
+        };
+        HEADER + self.extensions() + original + packet.payload.0.len() + TAG
     }
 
     /// Bytes of all header extensions.
@@ -224,27 +220,17 @@ impl Stream {
         }
     }
 
-    /// Writes a header; gives its length.
-    #[expect(clippy::too_many_arguments, reason = "all that makes up a header")]
-    fn header(
-        &self,
-        out: &mut Vec<u8>,
-        picture: &Picture,
-        marker: bool,
-        ssrc: u32,
-        payload_type: u8,
-        index: u64,
-        transport: u16,
-    ) -> usize {
+    fn write_header(&self, out: &mut Vec<u8>, packet: &Packet<'_>, transport: u16) {
         let start = out.len();
         let extensions = self.extensions();
+        let marker = if packet.payload.1 { 0x80 } else { 0 };
         // Version 2.
         out.push(0x80 | if extensions > 0 { 0x10 } else { 0 });
-        out.push(payload_type | if marker { 0x80 } else { 0 });
-        out.extend_from_slice(&(index as u16).to_be_bytes());
-        let time = self.timestamp_offset.wrapping_add(picture.time);
+        out.push(packet.route.payload_type | marker);
+        out.extend_from_slice(&(packet.index as u16).to_be_bytes());
+        let time = self.timestamp_offset.wrapping_add(packet.picture.time);
         out.extend_from_slice(&time.to_be_bytes());
-        out.extend_from_slice(&ssrc.to_be_bytes());
+        out.extend_from_slice(&packet.route.ssrc.to_be_bytes());
         if extensions > 0 {
             // One-byte headers (RFC 8285, section 4.2); the length is in words.
             out.extend_from_slice(&[0xbe, 0xde, 0, ((extensions - EXTENSIONS) / 4) as u8]);
@@ -258,16 +244,17 @@ impl Stream {
             }
             out.resize(start + HEADER + extensions, 0);
         }
-        out.len() - start
     }
+}
 
-    fn payload(&self, out: &mut Vec<u8>, picture: &Picture, payload: &[u8], picture_id: u16) {
+impl Packet<'_> {
+    fn write_payload(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        out.extend_from_slice(payload);
-        if picture.numbering == Numbering::PictureId
+        out.extend_from_slice(self.payload.0);
+        if self.picture.numbering == Numbering::PictureId
             && let Some(place) = out.get_mut(start + 2..start + 4)
         {
-            place.copy_from_slice(&(picture_id | LONG).to_be_bytes());
+            place.copy_from_slice(&(self.picture_id | LONG).to_be_bytes());
         }
     }
 }
@@ -282,11 +269,13 @@ mod tests {
     use rtp_types::RtpPacket;
 
     const DESCRIPTION: Description = Description {
-        ssrc: 0x0102_0304,
-        payload_type: 96,
+        route: Route {
+            ssrc: 0x0102_0304,
+            payload_type: 96,
+        },
         playout_delay: Some(1),
         transport_feedback: Some(2),
-        retransmission: Some(Retransmission {
+        again: Some(Route {
             ssrc: 0x0506_0708,
             payload_type: 97,
         }),
@@ -301,18 +290,21 @@ mod tests {
     }
 
     /// With a key of zeros; the payload stays encrypted.
+    fn written(format: &Format, packet: &Packet<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        format.write(&mut out, &Srtp::new(&[0; 30]), packet, 0x1234);
+        assert_eq!(out.len(), format.length(packet));
+        out
+    }
+
     fn sent(stream: &mut Stream, picture: &Arc<Picture>) -> Vec<Vec<u8>> {
-        let srtp = Srtp::new(&[0; 30]);
-        let (first, id) = stream.begin(picture);
-        picture
-            .payloads()
-            .zip(first..)
-            .map(|(payload, index)| {
-                let mut out = Vec::new();
-                stream.write(&mut out, &srtp, picture, payload, index, id, 0x1234);
-                out
-            })
-            .collect()
+        let (format, packets) = stream.packets(picture);
+        packets.map(|packet| written(format, &packet)).collect()
+    }
+
+    fn sent_again(stream: &mut Stream, number: u16) -> Option<Vec<u8>> {
+        let (format, packet) = stream.packet_again(number)?;
+        Some(written(format, &packet))
     }
 
     /// What `protect` encrypted, it also decrypts.
@@ -337,7 +329,7 @@ mod tests {
         assert!(!first.marker_bit() && second.marker_bit());
         assert_eq!(
             first.timestamp(),
-            stream.timestamp_offset.wrapping_add(9_000)
+            stream.format.timestamp_offset.wrapping_add(9_000)
         );
         let (profile, data) = first.extension().expect("extensions");
         assert_eq!(profile, 0xbede);
@@ -355,14 +347,12 @@ mod tests {
         });
         let packets = sent(&mut stream, &picture(&[b"one"], Numbering::None));
         assert_eq!(packets[0].len(), 12 + 3 + TAG);
-        assert_eq!(packets[0].len() - 3, stream.overhead());
     }
 
     #[test]
     fn what_got_lost_is_sent_again_with_its_number() {
         let mut stream = Stream::new(DESCRIPTION);
         stream.index.0 = 0xfffe;
-        let srtp = Srtp::new(&[0; 30]);
         for payloads in [[b"one", b"two"], [b"san", b"shi"]] {
             sent(
                 &mut stream,
@@ -370,11 +360,8 @@ mod tests {
             );
         }
         for (number, expected) in [(0xfffe, b"one"), (0xffff, b"two"), (0, b"san"), (1, b"shi")] {
-            let mut out = Vec::new();
             let index = stream.again.0;
-            let length = stream.length_again(number);
-            assert!(stream.write_again(&mut out, &srtp, number, 7));
-            assert_eq!(length, Some(out.len()));
+            let out = sent_again(&mut stream, number).expect("it is there");
             let packet = RtpPacket::parse(&out).expect("RTP");
             assert_eq!((packet.ssrc(), packet.payload_type()), (0x0506_0708, 97));
             assert_eq!(packet.sequence_number(), index as u16);
@@ -383,36 +370,31 @@ mod tests {
             assert_eq!(content[2..], expected[..]);
         }
         for unknown in [2, 0xfffd, 0x8000] {
-            assert_eq!(stream.length_again(unknown), None);
-            assert!(!stream.write_again(&mut Vec::new(), &srtp, unknown, 7));
+            assert_eq!(sent_again(&mut stream, unknown), None);
         }
     }
 
     #[test]
     fn without_a_stream_of_its_own_it_is_the_same_packet_again() {
         let mut stream = Stream::new(Description {
-            retransmission: None,
+            again: None,
             ..DESCRIPTION
         });
         let first = sent(&mut stream, &picture(&[b"one", b"two"], Numbering::None));
         let number = RtpPacket::parse(&first[0]).expect("RTP").sequence_number();
-        let mut again = Vec::new();
-        assert_eq!(stream.length_again(number), Some(first[0].len()));
-        assert!(stream.write_again(&mut again, &Srtp::new(&[0; 30]), number, 0x1234));
-        assert_eq!(again, first[0]);
+        let again = sent_again(&mut stream, number);
+        assert_eq!(again.as_ref(), Some(&first[0]));
     }
 
     #[test]
     fn what_is_long_past_is_not_kept() {
         let mut stream = Stream::new(DESCRIPTION);
         let first = stream.index.0 as u16;
-        let srtp = Srtp::new(&[0; 30]);
         for _ in 0..=MOST_PICTURES {
             sent(&mut stream, &picture(&[b"one"], Numbering::None));
         }
-        assert!(!stream.write_again(&mut Vec::new(), &srtp, first, 7));
-        let second = first.wrapping_add(1);
-        assert!(stream.write_again(&mut Vec::new(), &srtp, second, 7));
+        assert_eq!(sent_again(&mut stream, first), None);
+        assert!(sent_again(&mut stream, first.wrapping_add(1)).is_some());
         let large = picture(&[b"x".as_slice(); MOST_PACKETS], Numbering::None);
         sent(&mut stream, &large);
         assert_eq!(stream.sent.len(), 1);

@@ -1,30 +1,23 @@
 //! All pictures that one viewer gets, on their way from encoders to the shared port.
 //!
-//! Pictures come on the thread that distributes them, reports on the port's. Neither waits: what may not leave at once, so that an access point can keep it, is sent by the
-//! port's pacer.
+//! Pictures come on the thread that distributes them, reports on the port's. Neither waits:
+//! what may not leave at once, so that an access point can keep it, is sent by the port's
+//! pacer.
 //!
 //! Lock: `state` is a leaf, held while packets are written and given to the kernel, which
 //! takes them at once or not at all.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::arrivals::Log;
 use super::feedback::{self, Feedback};
+use super::outgoing::{Departure, MAX_WAITING, Outgoing};
 use super::picture::Picture;
-use super::srtp::{MASTER, Srtcp, Srtp};
+use super::srtp::{MASTER, Srtcp};
 use super::stream::{Description, Stream};
 use crate::congestion::Packet;
-use crate::ice::burst::Burst;
-use crate::ice::desk::Path;
-use crate::ice::pace::Pace;
 use crate::ice::pacer::Paced;
 use crate::ice::seat::Seat;
-
-/// Bytes that may wait to be sent: a tenth of a second at the rate of the pacer. Beyond,
-/// pictures are left out.
-const MAX_WAITING: usize = 2 * 1024 * 1024;
 
 /// Bytes that may wait when something is sent again: pictures come first.
 const MAX_WAITING_AGAIN: usize = MAX_WAITING / 4;
@@ -46,9 +39,7 @@ pub(crate) struct Transmitter {
 }
 
 struct State {
-    srtp: Srtp,
     streams: Vec<Stream>,
-    log: Log,
     outgoing: Outgoing,
     /// A path that does not even take the pictures: each packet that is sent again, and lost
     /// again, would keep its queue full. The next key frame makes up for all of them.
@@ -93,22 +84,6 @@ pub(crate) struct Counts {
     pub(crate) sent_again: u64,
 }
 
-struct Outgoing {
-    burst: Burst,
-    pace: Pace,
-    later: VecDeque<Later>,
-    /// Bytes in `later`.
-    waiting: usize,
-}
-
-/// A burst that is to leave later.
-struct Later {
-    due: Instant,
-    bytes: Vec<u8>,
-    segment: Option<usize>,
-    count: usize,
-}
-
 /// What a viewer has reported, as far as others have to act on it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
@@ -137,15 +112,8 @@ impl Transmitter {
             epoch: Instant::now(),
             this: this.clone(),
             state: Mutex::new(State {
-                srtp: Srtp::new(ours),
                 streams: Vec::new(),
-                log: Log::default(),
-                outgoing: Outgoing {
-                    burst: Burst::new(most),
-                    pace: Pace::default(),
-                    later: VecDeque::new(),
-                    waiting: 0,
-                },
+                outgoing: Outgoing::new(ours, most),
                 holds_back: false,
                 again: Budget::new(),
                 counts: Counts::default(),
@@ -166,9 +134,9 @@ impl Transmitter {
     /// SRTP takes older ones for a replay (RFC 3711, section 3.3.2).
     pub(crate) fn stream(self: &Arc<Self>, description: Description) -> Outlet {
         let mut state = self.locked();
-        let ssrc = description.ssrc;
+        let ssrc = description.route.ssrc;
         match state.find(ssrc) {
-            Some(stream) => stream.description = description,
+            Some(stream) => stream.format.description = description,
             None => state.streams.push(Stream::new(description)),
         }
         Outlet {
@@ -191,10 +159,12 @@ impl Transmitter {
         let (reports, is_all) = feedback::read(&opened);
         for report in reports {
             match report {
-                Feedback::Missing { ssrc, numbers } => self.send_again(ssrc, &numbers),
+                Feedback::Missing { ssrc, numbers } => {
+                    self.dispatch(|state, departure| state.send_again(ssrc, &numbers, departure));
+                }
                 Feedback::KeyFrame { ssrc } => on_news(News::KeyFrameWanted(ssrc)),
                 Feedback::Arrivals(arrivals) => {
-                    let packets = self.locked().log.report(&arrivals);
+                    let packets = self.locked().outgoing.log.report(&arrivals);
                     let at = self.epoch.elapsed();
                     if !packets.is_empty() {
                         on_news(News::Arrivals { packets, at });
@@ -218,48 +188,32 @@ impl Transmitter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, outlet: &Outlet, picture: &Arc<Picture>) -> bool {
+    /// Sends what `write` writes; gives what it gives. False if there is no way out at the
+    /// moment.
+    fn dispatch(&self, write: impl FnOnce(&mut State, &Departure<'_>) -> bool) -> bool {
         let Some(path) = self.seat.path() else {
             return false;
         };
         let (sent, wake) = {
             let mut state = self.locked();
-            if state.outgoing.waiting > MAX_WAITING {
-                return false;
-            }
-            let rests = state.outgoing.later.is_empty();
+            let rests = state.outgoing.rests();
             let now = Instant::now();
-            let elapsed = now.saturating_duration_since(self.epoch);
-            let sent = state.send(&self.seat, path, outlet, picture, (now, elapsed));
+            let departure = Departure {
+                seat: &self.seat,
+                path,
+                now,
+                since: now.saturating_duration_since(self.epoch),
+            };
+            state.outgoing.begin(&departure);
+            let sent = write(&mut state, &departure);
+            state.outgoing.flush(&departure);
             (sent, state.outgoing.due().filter(|_| rests))
         };
-        self.wake_at(wake);
-        sent
-    }
-
-    fn send_again(&self, ssrc: u32, numbers: &[u16]) {
-        let Some(path) = self.seat.path() else {
-            return;
-        };
-        let wake = {
-            let mut state = self.locked();
-            if state.holds_back {
-                return;
-            }
-            let rests = state.outgoing.later.is_empty();
-            let now = Instant::now();
-            let elapsed = now.saturating_duration_since(self.epoch);
-            state.send_again(&self.seat, path, ssrc, numbers, (now, elapsed));
-            state.outgoing.due().filter(|_| rests)
-        };
-        self.wake_at(wake);
-    }
-
-    fn wake_at(&self, due: Option<Instant>) {
-        if let Some(due) = due {
+        if let Some(due) = wake {
             let this: Weak<dyn Paced> = self.this.clone();
             self.seat.wire().pacer().wake(this, due);
         }
+        sent
     }
 }
 
@@ -282,138 +236,47 @@ impl Paced for Transmitter {
 
 impl State {
     fn find(&mut self, ssrc: u32) -> Option<&mut Stream> {
-        self.streams
-            .iter_mut()
-            .find(|stream| stream.description.ssrc == ssrc)
+        self.streams.iter_mut().find(|stream| stream.ssrc() == ssrc)
     }
 
-    fn send(
-        &mut self,
-        seat: &Seat,
-        path: Path,
-        outlet: &Outlet,
-        picture: &Arc<Picture>,
-        (now, elapsed): (Instant, Duration),
-    ) -> bool {
-        let Self {
-            srtp,
-            streams,
-            log,
-            outgoing,
-            counts,
-            ..
-        } = self;
-        let Some(stream) = streams
-            .iter_mut()
-            .find(|s| s.description.ssrc == outlet.ssrc && s.source == outlet.source)
+    fn send(&mut self, outlet: &Outlet, picture: &Arc<Picture>, departure: &Departure<'_>) -> bool {
+        if self.outgoing.waiting() > MAX_WAITING {
+            return false;
+        }
+        let mut streams = self.streams.iter_mut();
+        let Some(stream) = streams.find(|s| s.ssrc() == outlet.ssrc && s.source == outlet.source)
         else {
             return false;
         };
-        outgoing.burst.set_most(seat.wire().most_segments());
-        let (first, picture_id) = stream.begin(picture);
-        let is_counted = stream.description.transport_feedback.is_some();
-        for (payload, index) in picture.payloads().zip(first..) {
-            let length = stream.overhead() + payload.0.len();
-            outgoing.make_room(seat, path, length, now);
-            let transport = match is_counted {
-                true => log.number(length, elapsed),
-                false => 0,
-            };
-            outgoing.burst.add(|out| {
-                stream.write(out, srtp, picture, payload, index, picture_id, transport);
-            });
-            counts.packets += 1;
+        let (format, packets) = stream.packets(picture);
+        for packet in packets {
+            self.outgoing.add(format, &packet, departure);
+            self.counts.packets += 1;
         }
-        outgoing.flush(seat, path, now);
         true
     }
 
-    fn send_again(
-        &mut self,
-        seat: &Seat,
-        path: Path,
-        ssrc: u32,
-        numbers: &[u16],
-        (now, elapsed): (Instant, Duration),
-    ) {
-        let Self {
-            srtp,
-            streams,
-            log,
-            outgoing,
-            again,
-            counts,
-            ..
-        } = self;
-        let Some(stream) = streams.iter_mut().find(|s| s.description.ssrc == ssrc) else {
-            return;
+    fn send_again(&mut self, ssrc: u32, numbers: &[u16], departure: &Departure<'_>) -> bool {
+        let mut streams = self.streams.iter_mut();
+        let Some(stream) = streams.find(|s| s.ssrc() == ssrc) else {
+            return false;
         };
-        outgoing.burst.set_most(seat.wire().most_segments());
-        let is_counted = stream.description.transport_feedback.is_some();
+        if self.holds_back {
+            return false;
+        }
         for number in numbers {
-            let Some(length) = stream.length_again(*number) else {
+            let may = self.outgoing.waiting() <= MAX_WAITING_AGAIN;
+            if !may || !self.again.take(departure.now) {
+                return false;
+            }
+            let Some((format, packet)) = stream.packet_again(*number) else {
                 continue;
             };
-            if outgoing.waiting > MAX_WAITING_AGAIN || !again.take(now) {
-                break;
-            }
-            outgoing.make_room(seat, path, length, now);
-            let transport = match is_counted {
-                true => log.number(length, elapsed),
-                false => 0,
-            };
-            outgoing.burst.add(|out| {
-                stream.write_again(out, srtp, *number, transport);
-            });
-            counts.packets += 1;
-            counts.sent_again += 1;
+            self.outgoing.add(format, &packet, departure);
+            self.counts.packets += 1;
+            self.counts.sent_again += 1;
         }
-        outgoing.flush(seat, path, now);
-    }
-}
-
-impl Outgoing {
-    /// Sends what is there if a packet of that length does not fit to it.
-    fn make_room(&mut self, seat: &Seat, path: Path, length: usize, now: Instant) {
-        if !self.burst.fits(length) {
-            self.flush(seat, path, now);
-        }
-    }
-
-    /// Sends what is there, now or later.
-    fn flush(&mut self, seat: &Seat, path: Path, now: Instant) {
-        if self.burst.count() == 0 {
-            return;
-        }
-        let wait = self.pace.wait(self.burst.bytes().len(), now);
-        let (segment, count) = (self.burst.segment(), self.burst.count());
-        if self.later.is_empty() && wait.is_zero() {
-            seat.send(path, self.burst.bytes(), segment, count);
-        } else {
-            self.waiting += self.burst.bytes().len();
-            self.later.push_back(Later {
-                due: now + wait,
-                bytes: self.burst.bytes().to_vec(),
-                segment,
-                count,
-            });
-        }
-        self.burst.clear();
-    }
-
-    fn release(&mut self, seat: &Seat, path: Path, now: Instant) {
-        while self.due().is_some_and(|due| due <= now) {
-            let Some(later) = self.later.pop_front() else {
-                return;
-            };
-            self.waiting -= later.bytes.len();
-            seat.send(path, &later.bytes, later.segment, later.count);
-        }
-    }
-
-    /// When the next burst is to leave.
-    fn due(&self) -> Option<Instant> {
-        self.later.front().map(|later| later.due)
+        true
     }
 }
 
@@ -444,18 +307,20 @@ impl Outlet {
     /// Sends one picture. False if there is no way out at the moment, or another source has
     /// the stream.
     pub(crate) fn send(&self, picture: &Arc<Picture>) -> bool {
-        self.transmitter.send(self, picture)
+        let transmitter = &self.transmitter;
+        transmitter.dispatch(|state, departure| state.send(self, picture, departure))
     }
 
     /// Whether so much waits already that a picture would not be taken.
     pub(crate) fn is_full(&self) -> bool {
-        self.transmitter.locked().outgoing.waiting > MAX_WAITING
+        self.transmitter.locked().outgoing.waiting() > MAX_WAITING
     }
 
     /// RTP time of running time 0.
     pub(crate) fn timestamp_offset(&self) -> Option<u32> {
         let mut state = self.transmitter.locked();
-        state.find(self.ssrc).map(|stream| stream.timestamp_offset)
+        let stream = state.find(self.ssrc)?;
+        Some(stream.format.timestamp_offset)
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use gst::prelude::*;
 
 use super::port::{News, Phase, State};
+use crate::threads;
 
 /// Lives as long as somebody may have news.
 #[derive(Debug)]
@@ -34,12 +35,8 @@ impl Herald {
 
 impl Drop for Herald {
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take()
-            // The last reference to the element may have been its own.
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        // The last reference to the element may have been its own.
+        threads::join(self.thread.take());
     }
 }
 

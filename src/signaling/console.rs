@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
 use super::console_input::{Event, Input};
+use crate::threads;
 
 /// Tells the terminal to put marks around what is pasted, and to stop that.
 const BRACKETED_PASTE_ON: &str = "\x1b[?2004h";
@@ -96,11 +97,7 @@ impl Drop for Console {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        threads::join(thread);
         TAKEN.store(false, Ordering::Release);
     }
 }
