@@ -10,7 +10,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::inbox::{Event, Outbox};
-use super::negotiation::Line;
+use super::lines::Line;
 use super::session::Session;
 use crate::congestion::estimator::Estimator;
 use crate::congestion::{Congestion, Packet};

@@ -20,6 +20,7 @@ pub(crate) mod handout;
 pub(crate) mod inbox;
 mod insides;
 mod instruments;
+mod lines;
 pub(crate) mod negotiation;
 mod opening;
 pub(crate) mod peers;

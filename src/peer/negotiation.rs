@@ -1,76 +1,21 @@
 //! What one peer has agreed on: m-lines, codecs, and offers that are out.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::chain::Position;
 use super::control::ToPage;
-use super::feed::{Agreement, Feed};
+use super::lines::{Agreed, Hearing, Line, Sending};
 use super::opening::failed;
-use super::rtc::{self, Extensions, Rtc};
+use super::rtc::{self, Extensions};
 use super::session::Session;
 use super::{Report, SignalingError};
-use crate::congestion::audience::Size;
-use crate::media::Media;
 use crate::media::codec::Codec;
 use crate::media::input::Kind;
-use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Stream};
-use crate::rtp::Route;
-use crate::rtp::transmitter::Transmitter;
 use crate::signaling::fingerprint::Fingerprint;
 use crate::signaling::sdp::{self, ANSWER_TO, LiteIce, MediaKind, Sdp};
-
-/// One m-line of the session.
-pub(super) enum Line {
-    Data,
-    Sending(Box<Sending>),
-    /// What is said at the other side comes here.
-    Hearing(Hearing),
-    /// A line of the other side's that this side does not use.
-    Unused,
-}
-
-/// An m-line on which a stream is sent.
-pub(super) struct Sending {
-    /// Name of the stream.
-    pub(super) stream: String,
-    /// What was offered for it, with payload types.
-    offered: Vec<(OfferedCodec, u8)>,
-    agreed: Agreed,
-    pad: gst::Pad,
-    ssrc: u32,
-    /// RTP header extensions in the offer, or, after the answer, those that are agreed.
-    extensions: Extensions,
-    pub(super) feed: Option<Feed>,
-    /// The stream that `feed` comes from.
-    fed_by: Weak<Stream>,
-    /// Where the last feed stopped.
-    position: Option<Position>,
-    /// Where what got lost is sent again, past webrtcbin.
-    again: Option<Route>,
-}
-
-/// An m-line on which the other side sends what is said there, in Opus.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hearing {
-    payload_type: u8,
-    /// The other side has said yes to it.
-    agreed: bool,
-}
-
-/// What the other side said to an m-line.
-#[derive(Clone)]
-enum Agreed {
-    /// Its answer is not there yet.
-    Open,
-    /// It takes this one of `offered`.
-    On(OfferedCodec, u8),
-    /// It does not want the line.
-    Refused,
-}
 
 /// Offers made over the control channel.
 enum InBand {
@@ -324,112 +269,6 @@ impl Negotiation {
     }
 }
 
-impl Sending {
-    fn agree(&mut self, payload_type: Option<u8>) {
-        self.agreed = match self
-            .offered
-            .iter()
-            .find(|(_, number)| Some(*number) == payload_type)
-        {
-            Some((codec, number)) => Agreed::On(codec.clone(), *number),
-            None => Agreed::Refused,
-        };
-        if matches!(self.agreed, Agreed::Refused) {
-            self.stop();
-        }
-    }
-
-    /// Stops sending, for the time being.
-    pub(super) fn stop(&mut self) {
-        if let Some(feed) = self.feed.take() {
-            self.position = feed.stop().or(self.position);
-        }
-        self.fed_by = Weak::new();
-    }
-
-    /// Starts the feed, if the codec is agreed and the stream has arrived.
-    pub(super) fn start(
-        &mut self,
-        peer: u32,
-        mline: usize,
-        rtc: &Rtc,
-        stream: &Arc<Stream>,
-        media: &Media,
-        transmitter: Option<&Arc<Transmitter>>,
-    ) -> anyhow::Result<()> {
-        let Agreed::On(codec, payload_type) = self.agreed.clone() else {
-            return Ok(());
-        };
-        if !std::ptr::eq(self.fed_by.as_ptr(), Arc::as_ptr(stream)) {
-            // Another stream of the same name: the pad was released and requested again.
-            self.stop();
-        }
-        if self.feed.is_some() || !stream.is_ready() {
-            return Ok(());
-        }
-        let subscription = media.subscribe(stream, codec.codec, Size::Main)?;
-        let place = self.extensions.transport_feedback.then(|| {
-            let ceiling = subscription.ceiling()?;
-            let congestion = media.congestion();
-            Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
-        });
-        let is_video = codec.codec.media() == "video";
-        let transmitter = transmitter.filter(|_| is_video);
-        if transmitter.is_some() && self.again.is_none() {
-            self.again = rtc.retransmission_on(mline, payload_type, self.ssrc);
-        }
-        let agreement = Agreement {
-            again: self.again,
-            codec,
-            payload_type,
-            ssrc: self.ssrc,
-            extensions: self.extensions,
-            position: self.position,
-        };
-        let feed = Feed::start(rtc, &self.pad, subscription, &agreement, transmitter)?;
-        self.feed = Some(feed.with_place(place.flatten()));
-        self.fed_by = Arc::downgrade(stream);
-        Ok(())
-    }
-
-    /// The codec that is agreed on.
-    pub(super) fn codec(&self) -> Option<Codec> {
-        match &self.agreed {
-            Agreed::On(codec, _) => Some(codec.codec),
-            Agreed::Open | Agreed::Refused => None,
-        }
-    }
-
-    /// For lists: `video_0 H.264`.
-    pub(super) fn describe(&self) -> Option<String> {
-        match &self.agreed {
-            Agreed::On(codec, _) => Some(format!("{} {}", self.stream, codec.codec)),
-            Agreed::Open | Agreed::Refused => None,
-        }
-    }
-
-    pub(super) fn statistics(&self) -> Option<gst::Structure> {
-        let Agreed::On(codec, _) = &self.agreed else {
-            return None;
-        };
-        let feed = self.feed.as_ref()?;
-        let mut structure = gst::Structure::builder("periscope-stream")
-            .field("name", &self.stream)
-            .field("codec", codec.codec.to_string())
-            .field("buffers-sent", feed.sent())
-            .field("buffers-dropped", feed.dropped());
-        if let Some(size) = feed.size() {
-            structure = structure
-                .field("encoding", size.as_str())
-                .field("thinned", feed.is_thinned());
-        }
-        if let Some(encoder) = feed.encoder() {
-            structure = structure.field("encoder", encoder);
-        }
-        Some(structure.build())
-    }
-}
-
 impl Session {
     /// Answers a ping, and tells by which clock pictures are stamped: so a page knows how old
     /// they are.
@@ -582,18 +421,9 @@ impl Session {
         let caps = rtc::rtp_caps(&offered, ssrc, extensions);
         let msid = self.media.msid(&stream.name);
         let pad = self.rtc.add_sender(mline, &msid, &caps)?;
-        self.negotiation.lines.push(Line::Sending(Box::new(Sending {
-            stream: stream.name.clone(),
-            offered,
-            agreed,
-            pad: pad.clone(),
-            ssrc,
-            extensions,
-            feed: None,
-            fed_by: Weak::new(),
-            position: None,
-            again: None,
-        })));
+        let sending = Sending::new(&stream.name, offered, agreed, pad.clone(), ssrc, extensions);
+        let line = Line::Sending(Box::new(sending));
+        self.negotiation.lines.push(line);
         Ok(pad)
     }
 

@@ -24,7 +24,8 @@ use super::chunks::Reassembler;
 use super::control::{self, ToPage};
 use super::inbox::{Event, Inbox, Outbox};
 use super::instruments::Told;
-use super::negotiation::{Line, Negotiation, Sending};
+use super::lines::{Line, Sending};
+use super::negotiation::Negotiation;
 use super::opening::{Admission, Opening};
 use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report};
@@ -430,7 +431,6 @@ impl Session {
         let mut troubles = Vec::new();
         let streams = self.media.streams();
         let transmitter = self.transmitter();
-        let transmitter = transmitter.as_ref();
         for (mline, line) in self.negotiation.lines.iter_mut().enumerate() {
             let Line::Sending(sending) = line else {
                 continue;
@@ -439,9 +439,10 @@ impl Session {
                 sending.stop();
                 continue;
             };
-            if let Err(error) =
-                sending.start(self.id, mline, &self.rtc, stream, &self.media, transmitter)
-            {
+            let transmitter = transmitter.as_ref();
+            let started =
+                sending.start(self.id, mline, &self.rtc, stream, &self.media, transmitter);
+            if let Err(error) = started {
                 troubles.push(format!("peer {}: {error:#}", self.id));
             }
         }
@@ -461,9 +462,14 @@ impl Session {
             .streams = sent;
     }
 
-    /// What sends pictures past webrtcbin, if that can be: at the shared port, and where lips
-    /// need not be kept in step. For that a browser needs sender reports, which webrtcbin has.
+    /// What sends pictures past webrtcbin, if there are any and that can be: at the shared port,
+    /// and where lips need not be kept in step. For that a browser needs sender reports, which
+    /// webrtcbin has.
     fn transmitter(&self) -> Option<Arc<Transmitter>> {
+        let mut codecs = self.negotiation.sending().filter_map(Sending::codec);
+        if !codecs.any(|codec| codec.media() == "video") {
+            return None;
+        }
         let open = || {
             let seat = self.seat.as_ref()?;
             let may = !self.media.keeps_lips_in_step();

@@ -10,7 +10,7 @@ use super::channels::{ChannelOptions, SlowViewer};
 use super::chunks::Payload;
 use super::control::{self, FromPage, StreamInfo, ToPage};
 use super::inbox::Event;
-use super::negotiation::Line;
+use super::lines::Line;
 use super::session::{Session, Verification};
 
 /// How long a farewell may take to leave.
