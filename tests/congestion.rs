@@ -7,8 +7,9 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{ALL, Bench, Viewer, lossy, peer, wait_until};
+use common::{ALL, Bench, Viewer, Watched, lossy, peer, wait_until};
 use gst::prelude::*;
+use rtp_types::RtpPacket;
 
 /// Noise: an encoder needs all the bits that it is given.
 const NOISE: &str =
@@ -143,6 +144,95 @@ fn a_viewer_with_a_bad_network_gets_a_smaller_picture_and_later_the_full_one_aga
     wait_until("the second encoder to end", || encodings(&bench).len() == 1);
     slow.wait_packets("H264", 60);
     steady.wait_packets("H264", 60);
+}
+
+#[test]
+fn on_the_way_back_to_the_full_picture_none_is_missing() {
+    let bench = bench("", NOISE);
+    let (steady, _) = connect_lossy(&bench);
+    let (slow, percent) = connect_lossy(&bench);
+    steady.wait_packets("H264", 30);
+    slow.wait_packets("H264", 60);
+    let [of_steady, of_slow] = [&steady, &slow].map(pictures);
+    percent.store(50, Ordering::Relaxed);
+    wait_until("a smaller picture", || {
+        encoding(&bench, &slow).as_deref() == Some("small")
+    });
+    percent.store(0, Ordering::Relaxed);
+    // A key frame that somebody else had makes the next one come later.
+    let pad = steady.webrtcbin.src_pads().remove(0);
+    let asks = || {
+        pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+    };
+    wait_until("the full picture", || {
+        asks();
+        encoding(&bench, &slow).as_deref() == Some("main")
+    });
+
+    of_steady.wait("a key frame", |all| !all.is_empty());
+    let full = of_steady.get(|all| all[0].parameters.clone());
+    let change = |all: &Vec<Picture>| {
+        let mut known = all.iter().enumerate();
+        let is_other =
+            |picture: &Picture| picture.parameters.is_some() && picture.parameters != full;
+        known.find(|(_, picture)| is_other(picture))?;
+        let (change, _) = known.find(|(_, picture)| picture.parameters == full)?;
+        (all.len() > change + 5).then_some(change)
+    };
+    wait_until("the full picture to arrive", || {
+        asks();
+        of_slow.get(|all| change(all).is_some())
+    });
+    let times: Vec<u32> = of_slow.get(|all| {
+        let change = change(all).unwrap();
+        let around = all[change.saturating_sub(3)..change + 5].iter();
+        around.map(|picture| picture.time).collect()
+    });
+    assert_eq!(times.len(), 8);
+    // Ticks of the RTP clock of 90 kHz between pictures, 30 a second.
+    let mut gaps = times.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    assert!(gaps.all(|gap| (1..=3_001).contains(&gap)), "{times:?}");
+}
+
+/// A picture that arrived.
+struct Picture {
+    time: u32,
+    /// The sequence parameter set that came with it: each encoding has its own.
+    parameters: Option<Vec<u8>>,
+}
+
+/// Pictures that come to a viewer from now on, from the next one with parameter sets.
+fn pictures(viewer: &Viewer) -> Watched<Vec<Picture>> {
+    let pictures = Watched::<Vec<Picture>>::default();
+    let seen = pictures.clone();
+    let pads = viewer.webrtcbin.src_pads();
+    let is_video = |pad: &&gst::Pad| {
+        let caps = pad.current_caps();
+        caps.is_some_and(|caps| caps.to_string().contains("H264"))
+    };
+    let pad = pads.iter().find(is_video).unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let map = info.buffer().and_then(|b| b.map_readable().ok()).unwrap();
+        let packet = RtpPacket::parse(&map).unwrap();
+        let (time, payload) = (packet.timestamp(), packet.payload());
+        // Alone, or at the head of an aggregation (RFC 6184, sections 5.6 and 5.7.1).
+        let parameters = match payload {
+            [first, ..] if first & 0x1f == 7 => Some(payload.to_vec()),
+            [first, high, low, unit @ ..] if first & 0x1f == 24 && unit[0] & 0x1f == 7 => {
+                Some(unit[..usize::from(u16::from_be_bytes([*high, *low]))].to_vec())
+            }
+            _ => None,
+        };
+        seen.update(|all| match all.last_mut() {
+            Some(last) if last.time == time => {
+                last.parameters = parameters.or(last.parameters.take());
+            }
+            None if parameters.is_none() => {}
+            _ => all.push(Picture { time, parameters }),
+        });
+        gst::PadProbeReturn::Ok
+    });
+    pictures
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::gate::Gate;
 use super::key_frames::KeyFrameRequests;
 use crate::rtp::packetizer::Packetizer;
 use crate::rtp::picture::Picture;
-use crate::rtp::transmitter;
+use crate::rtp::transmitter::{self, Readiness};
 
 /// What flows through a [`Fanout`], which decides what a slow consumer loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -392,11 +392,21 @@ impl Outlet {
         }
     }
 
-    /// Whether it takes nothing more.
-    fn is_full(&self) -> bool {
+    fn readiness(&self) -> Readiness {
         match self {
-            Self::Pipeline(appsrc) => appsrc.current_level_buffers() >= MAX_WAITING,
-            Self::Rtp(outlet) => outlet.is_full(),
+            Self::Pipeline(appsrc) if appsrc.current_level_buffers() >= MAX_WAITING => {
+                Readiness::Full
+            }
+            Self::Pipeline(_) => Readiness::Open,
+            Self::Rtp(outlet) => outlet.readiness(),
+        }
+    }
+
+    /// Whether two pictures of the same moment, of two encodings, can be sent one after the other.
+    const fn tells_moments_apart(&self) -> bool {
+        match self {
+            Self::Pipeline(_) => false,
+            Self::Rtp(_) => true,
         }
     }
 
@@ -428,19 +438,24 @@ impl Consumer {
         if flow == Flow::Encoded {
             let is_delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let size = buffer.size();
+            let readiness = self.outlet.readiness();
+            if readiness == Readiness::Superseded {
+                return false;
+            }
             if let Some(gate) = &self.gate {
                 gate.count(size);
             }
-            if self.outlet.is_full() {
+            if readiness == Readiness::Full {
                 self.needs_key_frame.store(true, Ordering::Relaxed);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 // Asking now would only add to what cannot be taken.
                 return false;
             }
             let waits = self.needs_key_frame.load(Ordering::Relaxed);
+            let again = self.outlet.tells_moments_apart();
             let is_welcome = match &self.gate {
                 _ if waits && is_delta => false,
-                Some(gate) if waits && !gate.goes_on_with(&item.sample) => false,
+                Some(gate) if waits && !gate.goes_on_with(&item.sample, again) => false,
                 Some(gate) => gate.admits(size, !is_delta),
                 None => true,
             };

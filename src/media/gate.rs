@@ -86,11 +86,12 @@ impl Gate {
         self.offered.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Whether a key frame comes later than all that was sent: two encodings have the same
-    /// pictures, and a browser wants each once.
-    pub(super) fn goes_on_with(&self, sample: &gst::Sample) -> bool {
+    /// Whether a key frame comes later than all that was sent, or at the same moment if it may be
+    /// there `again`: two encodings have the same pictures.
+    pub(super) fn goes_on_with(&self, sample: &gst::Sample, again: bool) -> bool {
         let newest = self.newest.load(Ordering::Relaxed);
-        newest == NONE || running_time(sample).is_none_or(|time| time > newest)
+        newest == NONE
+            || running_time(sample).is_none_or(|time| time > newest || (again && time == newest))
     }
 
     pub(super) fn admits(&self, bytes: usize, is_key_frame: bool) -> bool {

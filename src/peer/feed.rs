@@ -75,7 +75,20 @@ pub(crate) struct Feed {
     reports: bool,
     /// Buffers that were sent and dropped before the present encoding.
     before: (u64, u64),
+    /// The encoding before, which goes on until the present one has begun.
+    leaving: Option<Leaving>,
 }
+
+/// An encoding that is about to be left.
+struct Leaving {
+    link: Link,
+    since: Instant,
+    _subscription: Subscription,
+}
+
+/// An encoding that has not begun by then does so when nothing else is sent: it may be so late
+/// that its key frames are older than what is there.
+const OVERLAP: Duration = Duration::from_millis(500);
 
 impl Feed {
     /// Sends `subscription` by `transmitter`, if there is one for it, or into `pad` of the
@@ -101,6 +114,7 @@ impl Feed {
             flow: Flow::default(),
             reports: agreed.extensions.transport_feedback,
             before: (0, 0),
+            leaving: None,
         };
         feed.link = Some(feed.join());
         Ok(feed)
@@ -146,6 +160,7 @@ impl Feed {
     /// Stops. Tells where the packets stand, unless the transmitter remembers.
     pub(crate) fn stop(mut self) -> Option<Position> {
         // The source lets go first.
+        self.leave();
         self.link = None;
         match &self.way {
             Way::Webrtcbin(chain) => Some(chain.halt()),
@@ -155,12 +170,17 @@ impl Feed {
 
     /// Buffers sent to this peer.
     pub(crate) fn sent(&self) -> u64 {
-        self.before.0 + self.link.as_ref().map_or(0, Link::pushed)
+        self.before.0 + self.links().map(Link::pushed).sum::<u64>()
     }
 
     /// Buffers that this peer could not take, or that came before its key frame.
     pub(crate) fn dropped(&self) -> u64 {
-        self.before.1 + self.link.as_ref().map_or(0, Link::dropped)
+        self.before.1 + self.links().map(Link::dropped).sum::<u64>()
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        let leaving = self.leaving.as_ref().map(|leaving| &leaving.link);
+        self.link.iter().chain(leaving)
     }
 
     /// The element that encodes, if one does.
@@ -204,6 +224,12 @@ impl Feed {
         estimate: &Estimate,
         other: impl FnOnce(Size) -> anyhow::Result<Subscription>,
     ) -> Option<f64> {
+        if self.leaving.as_ref().is_some_and(|leaving| {
+            let has_begun = self.link.as_ref().is_some_and(|link| link.pushed() > 0);
+            has_begun || leaving.since.elapsed() > OVERLAP
+        }) {
+            self.leave();
+        }
         self.flow.measure(self.gate.offered());
         self.thin(bitrate, estimate);
         let verdict = self.place.as_ref()?.report(bitrate, estimate);
@@ -243,15 +269,41 @@ impl Feed {
 
     /// Goes on with another encoding, from its next key frame.
     fn change_to(&mut self, size: Size, subscription: Subscription) {
-        self.before = (self.sent(), self.dropped());
-        self.link = None;
-        let _old = std::mem::replace(&mut self.subscription, subscription);
+        self.leave();
+        let old = std::mem::replace(&mut self.subscription, subscription);
+        let link = self.link.take();
         self.size = size;
         self.flow = Flow::default();
         if size == Size::Main {
             self.gate.open();
         }
+        // What is too much already is ended at once; what is not goes on for the moment.
+        match (link, &self.way) {
+            (Some(link), Way::Port(_)) if size == Size::Main => {
+                self.leaving = Some(Leaving {
+                    link,
+                    since: Instant::now(),
+                    _subscription: old,
+                });
+            }
+            (link, _) => self.count(link),
+        }
         self.link = Some(self.join());
+    }
+
+    /// Ends the encoding before.
+    fn leave(&mut self) {
+        if let Some(Leaving { link, .. }) = self.leaving.take() {
+            self.count(Some(link));
+            // Both were measured.
+            self.flow = Flow::default();
+        }
+    }
+
+    /// Ends a link; what went through it stays counted.
+    fn count(&mut self, link: Option<Link>) {
+        let (sent, dropped) = link.map_or((0, 0), |link| (link.pushed(), link.dropped()));
+        self.before = (self.before.0 + sent, self.before.1 + dropped);
     }
 }
 
@@ -286,6 +338,7 @@ impl Flow {
 impl Drop for Feed {
     fn drop(&mut self) {
         // Before its consumer stops.
+        self.leaving = None;
         self.link = None;
     }
 }

@@ -55,11 +55,14 @@ impl Counter {
 
 pub(super) struct Stream {
     pub(super) format: Format,
-    /// Number of the source whose pictures are sent.
-    pub(super) source: u32,
+    /// Number of the source whose pictures are sent, and of the newest that there is.
+    source: u32,
+    sources: u32,
     index: Counter,
     again: Counter,
     picture_id: u16,
+    /// RTP time of the newest picture, and whether parts of it are still to come.
+    newest: Option<(u32, bool)>,
     sent: VecDeque<Sent>,
     /// Packets in `sent`.
     packets: usize,
@@ -70,6 +73,7 @@ struct Sent {
     picture: Arc<Picture>,
     first: u64,
     picture_id: u16,
+    time: u32,
 }
 
 /// How packets of a stream are written.
@@ -81,9 +85,11 @@ pub(super) struct Format {
 
 /// A packet, before it is written.
 pub(super) struct Packet<'a> {
-    picture: &'a Picture,
     payload: Payload<'a>,
+    numbering: Numbering,
     picture_id: u16,
+    /// Since running time 0, in ticks of the RTP clock.
+    time: u32,
     route: Route,
     index: u64,
     /// The sequence number that it had first, where it is sent again as one of another stream.
@@ -98,9 +104,11 @@ impl Stream {
                 timestamp_offset: rand::random(),
             },
             source: 0,
+            sources: 0,
             index: Counter::new(),
             again: Counter::new(),
             picture_id: rand::random::<u16>() & PICTURE_ID,
+            newest: None,
             sent: VecDeque::new(),
             packets: 0,
         }
@@ -110,6 +118,42 @@ impl Stream {
         self.format.description.route.ssrc
     }
 
+    /// Number for a source of pictures that is to follow all that there were.
+    pub(super) const fn new_source(&mut self) -> u32 {
+        self.sources += 1;
+        self.sources
+    }
+
+    /// Whether pictures of a source may be sent: not when those of a later one were. They would
+    /// stand between pictures that follow each other.
+    pub(super) const fn admits(&self, source: u32) -> bool {
+        source >= self.source
+    }
+
+    /// Pictures of this source are sent from now on.
+    pub(super) const fn go_on_with(&mut self, source: u32) {
+        self.source = source;
+    }
+
+    /// The time of the next picture, or of the next part of one: two sources may have pictures of
+    /// the same moment, and what has the same time is one picture to a receiver.
+    fn time_of(&mut self, picture: &Picture, is_whole: bool) -> u32 {
+        let time = match self.newest {
+            None => picture.time,
+            Some((newest, true)) => newest,
+            Some((newest, false)) => {
+                let is_later = (picture.time.wrapping_sub(newest) as i32) > 0;
+                if is_later {
+                    picture.time
+                } else {
+                    newest.wrapping_add(1)
+                }
+            }
+        };
+        self.newest = Some((time, !is_whole));
+        time
+    }
+
     /// The packets of the next picture.
     pub(super) fn packets<'a>(
         &'a mut self,
@@ -117,20 +161,24 @@ impl Stream {
     ) -> (&'a Format, impl Iterator<Item = Packet<'a>>) {
         let first = self.index.take(picture.len() as u64);
         let picture_id = self.picture_id;
-        if picture.payloads().any(|(_, marker)| marker) {
+        let is_whole = picture.payloads().any(|(_, marker)| marker);
+        if is_whole {
             self.picture_id = (self.picture_id + 1) & PICTURE_ID;
         }
+        let time = self.time_of(picture, is_whole);
         self.keep(Sent {
             picture: picture.clone(),
             first,
             picture_id,
+            time,
         });
         let route = self.format.description.route;
         let packets = picture.payloads().zip(first..);
         let packets = packets.map(move |(payload, index)| Packet {
-            picture,
             payload,
+            numbering: picture.numbering,
             picture_id,
+            time,
             route,
             index,
             original: None,
@@ -165,9 +213,10 @@ impl Stream {
             None => (description.route, index, None),
         };
         let packet = Packet {
-            picture: &sent.picture,
             payload,
+            numbering: sent.picture.numbering,
             picture_id: sent.picture_id,
+            time: sent.time,
             route,
             index,
             original,
@@ -228,7 +277,7 @@ impl Format {
         out.push(0x80 | if extensions > 0 { 0x10 } else { 0 });
         out.push(packet.route.payload_type | marker);
         out.extend_from_slice(&(packet.index as u16).to_be_bytes());
-        let time = self.timestamp_offset.wrapping_add(packet.picture.time);
+        let time = self.timestamp_offset.wrapping_add(packet.time);
         out.extend_from_slice(&time.to_be_bytes());
         out.extend_from_slice(&packet.route.ssrc.to_be_bytes());
         if extensions > 0 {
@@ -251,7 +300,7 @@ impl Packet<'_> {
     fn write_payload(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(self.payload.0);
-        if self.picture.numbering == Numbering::PictureId
+        if self.numbering == Numbering::PictureId
             && let Some(place) = out.get_mut(start + 2..start + 4)
         {
             place.copy_from_slice(&(self.picture_id | LONG).to_be_bytes());
@@ -384,6 +433,64 @@ mod tests {
         let number = RtpPacket::parse(&first[0]).expect("RTP").sequence_number();
         let again = sent_again(&mut stream, number);
         assert_eq!(again.as_ref(), Some(&first[0]));
+    }
+
+    fn times(stream: &mut Stream, picture: &Arc<Picture>) -> Vec<u32> {
+        let offset = stream.format.timestamp_offset;
+        let packets = sent(stream, picture);
+        let times = packets.iter().map(|packet| {
+            let packet = RtpPacket::parse(packet).expect("RTP");
+            packet.timestamp().wrapping_sub(offset)
+        });
+        times.collect()
+    }
+
+    fn part(time: u32, is_last: bool) -> Arc<Picture> {
+        let mut picture = Picture::new(time, Numbering::None, 0);
+        picture.add(b"part", is_last);
+        Arc::new(picture)
+    }
+
+    #[test]
+    fn two_pictures_of_the_same_moment_have_times_of_their_own() {
+        let mut stream = Stream::new(DESCRIPTION);
+        for (time, expected) in [
+            (3_000, 3_000),
+            (3_000, 3_001),
+            (6_000, 6_000),
+            (3_000, 6_001),
+        ] {
+            let first = stream.index.0 as u16;
+            assert_eq!(times(&mut stream, &part(time, true)), [expected]);
+            let again = sent_again(&mut stream, first).expect("it is there");
+            let again = RtpPacket::parse(&again).expect("RTP").timestamp();
+            assert_eq!(again.wrapping_sub(stream.format.timestamp_offset), expected);
+        }
+    }
+
+    #[test]
+    fn parts_of_a_picture_have_the_same_time() {
+        let mut stream = Stream::new(DESCRIPTION);
+        for (part, expected) in [
+            (part(3_000, true), 3_000),
+            (part(3_000, false), 3_001),
+            (part(3_000, true), 3_001),
+            (part(6_000, false), 6_000),
+            (part(6_000, true), 6_000),
+        ] {
+            assert_eq!(times(&mut stream, &part), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_source_goes_on_until_a_later_one_has_begun() {
+        let mut stream = Stream::new(DESCRIPTION);
+        let [first, second] = [stream.new_source(), stream.new_source()];
+        assert!(stream.admits(first) && stream.admits(second));
+        stream.go_on_with(first);
+        assert!(stream.admits(first) && stream.admits(second));
+        stream.go_on_with(second);
+        assert!(!stream.admits(first) && stream.admits(second));
     }
 
     #[test]

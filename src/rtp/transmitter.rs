@@ -244,10 +244,11 @@ impl State {
             return false;
         }
         let mut streams = self.streams.iter_mut();
-        let Some(stream) = streams.find(|s| s.ssrc() == outlet.ssrc && s.source == outlet.source)
+        let Some(stream) = streams.find(|s| s.ssrc() == outlet.ssrc && s.admits(outlet.source))
         else {
             return false;
         };
+        stream.go_on_with(outlet.source);
         let (format, packets) = stream.packets(picture);
         for packet in packets {
             self.outgoing.add(format, &packet, departure);
@@ -280,6 +281,16 @@ impl State {
     }
 }
 
+/// What an outlet does with the next picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Open,
+    /// So much waits already that it would not be taken.
+    Full,
+    /// A later source has the stream, for good.
+    Superseded,
+}
+
 /// Where one viewer's pictures of one stream go in.
 #[derive(Clone)]
 pub(crate) struct Outlet {
@@ -290,30 +301,32 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// For another source of pictures. What still comes from an earlier one is not sent: it
-    /// would stand between pictures that follow each other.
+    /// For another source of pictures. An earlier one goes on until this one sends: what still
+    /// comes from it then is not sent.
     pub(crate) fn renewed(&self) -> Self {
         let mut state = self.transmitter.locked();
-        let source = state.find(self.ssrc).map_or(0, |stream| {
-            stream.source = stream.source.wrapping_add(1);
-            stream.source
-        });
+        let source = state.find(self.ssrc).map_or(0, Stream::new_source);
         Self {
             source,
             ..self.clone()
         }
     }
 
-    /// Sends one picture. False if there is no way out at the moment, or another source has
+    /// Sends one picture. False if there is no way out at the moment, or a later source has
     /// the stream.
     pub(crate) fn send(&self, picture: &Arc<Picture>) -> bool {
         let transmitter = &self.transmitter;
         transmitter.dispatch(|state, departure| state.send(self, picture, departure))
     }
 
-    /// Whether so much waits already that a picture would not be taken.
-    pub(crate) fn is_full(&self) -> bool {
-        self.transmitter.locked().outgoing.waiting() > MAX_WAITING
+    pub(crate) fn readiness(&self) -> Readiness {
+        let mut state = self.transmitter.locked();
+        let is_full = state.outgoing.waiting() > MAX_WAITING;
+        match state.find(self.ssrc) {
+            Some(stream) if !stream.admits(self.source) => Readiness::Superseded,
+            _ if is_full => Readiness::Full,
+            _ => Readiness::Open,
+        }
     }
 
     /// RTP time of running time 0.
