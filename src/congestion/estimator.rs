@@ -44,6 +44,10 @@ const FUTILE: u32 = 4;
 /// As long as packets wait for so long, nothing grows.
 const WAITING: Duration = Duration::from_millis(60);
 
+/// A path on which bursts arrive at so many times the estimate is not full because some pictures
+/// come a little late. On Wi-Fi, where a burst may wait as a whole, a longer queue tells.
+const WIDE: f64 = 4.0;
+
 /// A report that says more than so long after is no news of how full the path is.
 const OLD: Duration = Duration::from_secs(1);
 
@@ -173,6 +177,8 @@ impl Estimator {
         usage = match worse(usage, self.delay.usage()) {
             // What was sent before the last reduction tells nothing of what it did.
             Usage::Over if self.is_recent(self.delay.newest()) => Usage::Under,
+            // It is the viewer that takes its time.
+            Usage::Over if self.delay.queue() < WAITING && self.is_wide() => Usage::Normal,
             usage => usage,
         };
         let Some(newest) = packets
@@ -217,6 +223,13 @@ impl Estimator {
             self.calm_since = Some(calm_since);
         }
         self.estimate()
+    }
+
+    /// Whether the packets of a picture arrive as close to each other as on no path that could be
+    /// too narrow for them.
+    fn is_wide(&self) -> bool {
+        let rate = self.bursts.rate();
+        rate.is_some_and(|rate| rate > WIDE * self.bitrate)
     }
 
     /// Whether something was sent too soon after a reduction to show what it did.

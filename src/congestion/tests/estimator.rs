@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::estimator::Trend;
-use super::{FREE, MEGABIT, Path, Simulation};
+use super::{FRAME, FREE, MEGABIT, Path, Simulation};
 
 /// What an encoder makes of the estimate, with this ceiling.
 fn follows(ceiling: f64) -> impl FnMut(&super::Estimate) -> f64 {
@@ -102,6 +102,21 @@ fn a_wifi_that_stands_still_for_moments_throttles_nothing() {
             viewer.last
         );
     }
+}
+
+#[test]
+fn a_viewer_that_is_busy_for_a_moment_is_not_taken_for_a_narrow_path() {
+    let mut viewer = Simulation::new(2.0 * MEGABIT);
+    for _ in 0..5 {
+        viewer.run(1.0, follows(2.0 * MEGABIT));
+        // Each picture is taken a little later than the one before, all of its packets at once.
+        for late in 1..=8 {
+            viewer.shift = f64::from(late) * 0.006;
+            viewer.run(FRAME, follows(2.0 * MEGABIT));
+        }
+        viewer.shift = 0.0;
+    }
+    assert_eq!(viewer.last.bitrate, 2.0 * MEGABIT, "{:?}", viewer.last);
 }
 
 #[test]
