@@ -6,6 +6,7 @@
 //!
 //! | file | what is in there |
 //! |---|---|
+//! | [`meter`] | who has to hear of a report |
 //! | [`estimator`] | one viewer's reports become a bitrate |
 //! | `delay` | whether its packets queue up somewhere: the trend of their delay |
 //! | `traffic` | how much arrived, and how much got lost |
@@ -24,6 +25,7 @@
 
 pub(crate) mod audience;
 pub(crate) mod estimator;
+pub(crate) mod meter;
 pub(crate) mod thinning;
 
 mod bursts;

@@ -1,18 +1,20 @@
 //! One viewer's network: from what its browser reports of packets to what it is sent.
 //!
-//! The reports come from a thread of webrtcbin's and are handed on as an event; all else
-//! is done on the peer's own thread.
+//! The reports come on a thread of webrtcbin's or on the port's, and are worked out there; what
+//! follows from them is done on the peer's own thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gst::prelude::*;
 
+use super::feed::Feed;
 use super::inbox::{Event, Outbox};
 use super::lines::Line;
 use super::session::Session;
-use crate::congestion::estimator::Estimator;
+use crate::congestion::estimator::Estimate;
+use crate::congestion::meter::Meter;
 use crate::congestion::{Congestion, Packet};
 use crate::media::transport_feedback;
 
@@ -26,9 +28,37 @@ const LEAST: f64 = 100_000.0;
 /// An estimate that allows for so much more than is sent does not hinder it.
 const ROOM: f64 = 1.25;
 
+/// What one viewer's reports say. Clones are of the same viewer.
+///
+/// Lock: a leaf, held to work out one report.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharedMeter(Arc<Mutex<Option<Meter>>>);
+
+impl SharedMeter {
+    /// None as long as nobody wants to know.
+    fn locked(&self) -> MutexGuard<'_, Option<Meter>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The viewer has reported when packets reached it.
+    pub(super) fn report(&self, packets: &[Packet], at: Duration, events: &Outbox) {
+        let tells = match &mut *self.locked() {
+            Some(meter) => meter.report(packets, at),
+            None => false,
+        };
+        if tells {
+            events.send(Event::PathMeasured);
+        }
+    }
+
+    pub(super) fn estimate(&self) -> Option<Estimate> {
+        self.locked().as_ref().map(Meter::estimate)
+    }
+}
+
 /// Listens at a pad through which packets go out for what comes back about them.
-pub(super) fn listen(pad: &gst::Pad, events: &Outbox) {
-    let events = events.clone();
+pub(super) fn listen(pad: &gst::Pad, meter: &SharedMeter, events: &Outbox) {
+    let (meter, events) = (meter.clone(), events.clone());
     // What rtpsession notes the time with.
     let clock = gst::SystemClock::obtain();
     pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
@@ -37,7 +67,7 @@ pub(super) fn listen(pad: &gst::Pad, events: &Outbox) {
             .and_then(|event| transport_feedback::read(event))
         {
             let at = clock.time().into();
-            events.send(Event::Feedback { packets, at });
+            meter.report(&packets, at, &events);
         }
         gst::PadProbeReturn::Ok
     });
@@ -73,30 +103,37 @@ impl Retransmission {
 }
 
 impl Session {
-    /// The viewer has reported when packets reached it.
-    pub(super) fn take_feedback(&mut self, packets: &[Packet], at: Duration) {
-        if self.media.congestion() == Congestion::Off {
-            return self.hold_back(false);
-        }
-        let feeds = || {
-            let feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
-            feeds.filter(|feed| feed.has_reports())
+    /// What is sent has changed, and with it what there is to measure.
+    pub(super) fn set_up_meter(&self) {
+        let feeds = self.reported().map(Self::most);
+        let ceiling = match self.media.congestion() {
+            Congestion::Off => 0.0,
+            Congestion::Best | Congestion::Fair => feeds.sum(),
         };
-        let ceiling: f64 = feeds()
-            .map(|feed| feed.ceiling().map_or(PLENTY, |ceiling| ceiling * ROOM))
-            .sum();
-        // What a stream needs of the path, to be shared among several.
-        let needs: f64 = feeds().map(Self::need).sum();
-        if ceiling <= 0.0 {
-            return self.hold_back(false);
+        let mut meter = self.rtc.meter().locked();
+        match &mut *meter {
+            _ if ceiling <= 0.0 => *meter = None,
+            Some(meter) => meter.set_ceiling(ceiling),
+            None => *meter = Some(Meter::new(ceiling)),
         }
-        let estimator = self
-            .estimator
-            .get_or_insert_with(|| Estimator::new(ceiling));
-        estimator.set_ceiling(ceiling);
-        let estimate = estimator.report(packets, at);
-        gst::trace!(crate::CAT, "peer {}: {estimate:?}", self.id);
+    }
 
+    /// Feeds of which the viewer reports when packets arrive.
+    fn reported(&self) -> impl Iterator<Item = &Feed> {
+        let feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
+        feeds.filter(|feed| feed.has_reports())
+    }
+
+    /// The path of the viewer has been measured.
+    pub(super) fn act_on_estimate(&mut self) {
+        self.set_up_meter();
+        let estimate = self.rtc.meter().locked().as_mut().and_then(Meter::take);
+        let Some(estimate) = estimate else {
+            return self.hold_back(false);
+        };
+        gst::trace!(crate::CAT, "peer {}: {estimate:?}", self.id);
+        // What a stream needs of the path, to be shared among several.
+        let needs: f64 = self.reported().map(Self::need).sum();
         let streams = self.media.streams();
         let mut try_out = 0.0;
         for line in &mut self.negotiation.lines {
@@ -129,14 +166,14 @@ impl Session {
             }
             try_out += more.map_or(0.0, |more| more / share);
         }
-        let mut feeds = self.negotiation.sending().filter_map(|s| s.feed.as_ref());
-        let holds_back = feeds.any(|feed| feed.is_thinned());
-        drop(feeds);
-        self.hold_back(holds_back);
-        if try_out > 0.0
-            && let Some(estimator) = &mut self.estimator
-        {
-            estimator.try_out(try_out);
+        let is_thinned = self.reported().any(Feed::is_thinned);
+        let is_restricted = is_thinned || self.reported().any(|feed| !feed.is_settled());
+        self.hold_back(is_thinned);
+        if let Some(meter) = &mut *self.rtc.meter().locked() {
+            meter.set_restricted(is_restricted);
+            if try_out > 0.0 {
+                meter.try_out(try_out);
+            }
         }
     }
 
@@ -147,7 +184,12 @@ impl Session {
         }
     }
 
-    fn need(feed: &super::feed::Feed) -> f64 {
+    /// The most that is sent of a stream.
+    fn most(feed: &Feed) -> f64 {
+        feed.ceiling().map_or(PLENTY, |ceiling| ceiling * ROOM)
+    }
+
+    fn need(feed: &Feed) -> f64 {
         let need = feed.ceiling().or(feed.rate()).unwrap_or_default();
         need.max(LEAST)
     }

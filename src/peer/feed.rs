@@ -201,6 +201,11 @@ impl Feed {
         self.gate.is_narrow()
     }
 
+    /// Whether the viewer has the encoding that it is meant for, and no other any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.size == Size::Main && self.leaving.is_none()
+    }
+
     /// Most bit/s that is sent, if there is an encoder that keeps to it.
     pub(crate) fn ceiling(&self) -> Option<f64> {
         let kilobits = self.subscription.ceiling()?;

@@ -11,7 +11,6 @@ use super::SignalingError;
 use super::chunks::Payload;
 use super::control;
 use crate::arbitration::pulse::Pulse;
-use crate::congestion::Packet;
 use crate::ice::seat::SeatEvent;
 use crate::media::Timing;
 use crate::media::data::Dropped;
@@ -57,12 +56,8 @@ pub(crate) enum Event {
         fingerprint: [u8; 32],
         reply: Reply<Result<(), SignalingError>>,
     },
-    /// The browser reports when packets reached it.
-    Feedback {
-        packets: Vec<Packet>,
-        /// When the report came, by the clock by which the packets were sent.
-        at: Duration,
-    },
+    /// What the browser's reports say of its path has changed.
+    PathMeasured,
     /// The browser can show nothing of the stream with this SSRC before the next key frame.
     KeyFrameWanted(u32),
     /// News from the peer's place at the shared port.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gst::glib;
 use gst::prelude::*;
 
-use super::congestion::{self, Retransmission};
+use super::congestion::{self, Retransmission, SharedMeter};
 use super::inbox::{Event, Outbox};
 use super::rtc::Certificate;
 use super::sources;
@@ -22,7 +22,9 @@ pub(super) struct Insides {
     pub(super) certificate: Option<Arc<Certificate>>,
     /// Takes what the other side says; none: nobody listens.
     pub(super) ear: Option<Ear>,
-    /// Is told what the other side reports of the packets.
+    /// Works out what the other side reports of the packets.
+    pub(super) meter: SharedMeter,
+    /// Is told when that is news.
     pub(super) events: Outbox,
     pub(super) retransmission: Retransmission,
     pub(super) shortcut: Shortcut,
@@ -36,16 +38,19 @@ pub(super) struct Shortcut(Arc<Mutex<Vec<glib::WeakRef<gst::Element>>>>);
 impl Shortcut {
     /// What sends pictures to `seat`, once DTLS has agreed on keys. None if it has agreed on
     /// other ciphers than those that the transmitter knows.
-    pub(super) fn open(&self, seat: &Arc<Seat>, events: &Outbox) -> Option<Arc<Transmitter>> {
+    pub(super) fn open(
+        &self,
+        seat: &Arc<Seat>,
+        meter: &SharedMeter,
+        events: &Outbox,
+    ) -> Option<Arc<Transmitter>> {
         let ciphers: Vec<_> = self.ciphers().iter().filter_map(|c| c.upgrade()).collect();
         let ours = ciphers.iter().find_map(key_of_encryptor)?;
         let theirs = ciphers.iter().find_map(key_of_decryptor)?;
-        let events = events.clone();
-        let tell = move |news| {
-            events.send(match news {
-                News::KeyFrameWanted(ssrc) => Event::KeyFrameWanted(ssrc),
-                News::Arrivals { packets, at } => Event::Feedback { packets, at },
-            });
+        let (meter, events) = (meter.clone(), events.clone());
+        let tell = move |news| match news {
+            News::KeyFrameWanted(ssrc) => events.send(Event::KeyFrameWanted(ssrc)),
+            News::Arrivals { packets, at } => meter.report(&packets, at, &events),
         };
         Some(Transmitter::new(seat.clone(), &ours, &theirs, tell))
     }
@@ -128,7 +133,7 @@ impl Insides {
             // What goes out comes by here, and against it what the viewer reports of it.
             "rtpfunnel" => {
                 if let Some(pad) = element.static_pad("src") {
-                    congestion::listen(&pad, &self.events);
+                    congestion::listen(&pad, &self.meter, &self.events);
                 }
             }
             // All that the other side sends comes by here, decrypted and counted (RTCP),

@@ -161,7 +161,6 @@ impl Session {
             news: Told::default(),
             warm: Vec::new(),
             transmitter: OnceCell::new(),
-            estimator: None,
             last_ping: None,
             farewell: true,
         })

@@ -17,7 +17,7 @@ use gst_webrtc::{
 
 use super::channels::ChannelOptions;
 use super::chunks::Payload;
-use super::congestion::Retransmission;
+use super::congestion::{Retransmission, SharedMeter};
 use super::ending;
 use super::inbox::{Event, Outbox};
 use super::insides::{Insides, Shortcut};
@@ -93,6 +93,7 @@ pub(crate) struct Rtc {
     webrtcbin: gst::Element,
     /// The agent at the shared port; none: a full one of webrtcbin's own.
     lite: Option<Agent>,
+    meter: SharedMeter,
     retransmission: Retransmission,
     shortcut: Shortcut,
     /// Of the line on which the other side only sends.
@@ -127,11 +128,13 @@ impl Rtc {
             Some(agent) => agent.lend_reference(),
             None => restrict_ice(&webrtcbin, network),
         }
+        let meter = SharedMeter::default();
         let retransmission = Retransmission::default();
         let shortcut = Shortcut::default();
         let insides = Insides {
             certificate: network.certificate.clone(),
             ear,
+            meter: meter.clone(),
             events: events.clone(),
             retransmission: retransmission.clone(),
             shortcut: shortcut.clone(),
@@ -149,6 +152,7 @@ impl Rtc {
             pipeline,
             webrtcbin,
             lite,
+            meter,
             retransmission,
             shortcut,
             receiver: None,
@@ -178,6 +182,11 @@ impl Rtc {
             // Messages hold references to elements: none is kept.
             gst::BusSyncReply::Drop
         });
+    }
+
+    /// What the other side reports of the packets.
+    pub(super) const fn meter(&self) -> &SharedMeter {
+        &self.meter
     }
 
     pub(super) const fn retransmission(&self) -> &Retransmission {

@@ -31,7 +31,6 @@ use super::rtc::{Network, Rtc};
 use super::{Host, PeerState, Report};
 use crate::arbitration::desk::Desk;
 use crate::congestion::audience::Size;
-use crate::congestion::estimator::Estimator;
 use crate::ice::seat::{Seat, SeatEvent};
 use crate::intercom::{Ear, Intercom};
 use crate::media::Media;
@@ -127,8 +126,6 @@ pub(super) struct Session {
     pub(super) warm: Vec<Subscription>,
     /// Decided about when the first stream starts.
     pub(super) transmitter: OnceCell<Option<Arc<Transmitter>>>,
-    /// What the viewer's network takes; none before it has reported.
-    pub(super) estimator: Option<Estimator>,
     pub(super) last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.
     pub(super) farewell: bool,
@@ -305,7 +302,7 @@ impl Session {
                 self.follow_path();
             }
             Event::KeyFrameWanted(ssrc) => self.negotiation.request_key_frame(ssrc),
-            Event::Feedback { packets, at } => self.take_feedback(&packets, at),
+            Event::PathMeasured => self.act_on_estimate(),
             Event::Seat(SeatEvent::PathFound) => {
                 if self.path == PathState::None {
                     self.path = PathState::Found;
@@ -446,6 +443,7 @@ impl Session {
                 troubles.push(format!("peer {}: {error:#}", self.id));
             }
         }
+        self.set_up_meter();
         for text in troubles {
             self.tell(&ToPage::Error { text: &text });
             self.host.report(Report::Trouble(text));
@@ -473,7 +471,11 @@ impl Session {
         let open = || {
             let seat = self.seat.as_ref()?;
             let may = !self.media.keeps_lips_in_step();
-            may.then(|| self.rtc.shortcut().open(seat, &self.outbox))?
+            may.then(|| {
+                self.rtc
+                    .shortcut()
+                    .open(seat, self.rtc.meter(), &self.outbox)
+            })?
         };
         // For good: a stream that goes another way would begin its numbers anew.
         self.transmitter.get_or_init(open).clone()
@@ -497,7 +499,7 @@ impl Session {
             .field("commands-refused", self.news.refused)
             .field("control", self.desk.standing(self.id).role.as_str())
             .field("streams", gst::Array::new(streams));
-        if let Some(estimate) = self.estimator.as_ref().map(Estimator::estimate) {
+        if let Some(estimate) = self.rtc.meter().estimate() {
             let milliseconds = estimate.queue.as_secs_f64() * 1000.0;
             structure = structure
                 // Far below 2^64.
