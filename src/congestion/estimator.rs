@@ -177,8 +177,8 @@ impl Estimator {
         usage = match worse(usage, self.delay.usage()) {
             // What was sent before the last reduction tells nothing of what it did.
             Usage::Over if self.is_recent(self.delay.newest()) => Usage::Under,
-            // It is the viewer that takes its time.
-            Usage::Over if self.delay.queue() < WAITING && self.is_wide() => Usage::Normal,
+            // Most likely it is the viewer that takes its time.
+            Usage::Over if self.delay.queue() < WAITING && self.is_wide() => Usage::Under,
             usage => usage,
         };
         let Some(newest) = packets
@@ -225,8 +225,8 @@ impl Estimator {
         self.estimate()
     }
 
-    /// Whether the packets of a picture arrive as close to each other as on no path that could be
-    /// too narrow for them.
+    /// Whether the packets of a picture arrive so close to each other that the path is hardly too
+    /// narrow for them.
     fn is_wide(&self) -> bool {
         let rate = self.bursts.rate();
         rate.is_some_and(|rate| rate > WIDE * self.bitrate)

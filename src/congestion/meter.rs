@@ -12,14 +12,16 @@ use super::estimator::{Estimate, Estimator, Trend};
 /// As long as all is well, news have time.
 const CALM: Duration = Duration::from_millis(250);
 
+/// A bitrate that has changed by such a part is another one.
+const CHANGE: f64 = 0.02;
+
 #[derive(Debug)]
 pub(crate) struct Meter {
     estimator: Estimator,
-    ceiling: f64,
     /// Less is sent than could be: whatever changes is of interest.
     is_restricted: bool,
-    /// When somebody was told last.
-    told: Option<Duration>,
+    /// When somebody was told last, and of which bitrate.
+    told: Option<(Duration, f64)>,
     /// What nobody has taken yet.
     news: Option<Estimate>,
 }
@@ -29,7 +31,6 @@ impl Meter {
     pub(crate) fn new(ceiling: f64) -> Self {
         Self {
             estimator: Estimator::new(ceiling),
-            ceiling,
             is_restricted: false,
             told: None,
             news: None,
@@ -38,7 +39,6 @@ impl Meter {
 
     /// More is sent than before, or less.
     pub(crate) fn set_ceiling(&mut self, ceiling: f64) {
-        self.ceiling = ceiling;
         self.estimator.set_ceiling(ceiling);
     }
 
@@ -59,6 +59,9 @@ impl Meter {
     /// `now` is by the clock of their sending. True if there are news that nobody has been told
     /// of.
     pub(crate) fn report(&mut self, packets: &[Packet], now: Duration) -> bool {
+        if packets.is_empty() {
+            return false;
+        }
         let mut estimate = self.estimator.report(packets, now);
         let waits = self.news.take();
         // A queue that has begun must not be forgotten for what came after.
@@ -67,16 +70,16 @@ impl Meter {
         }
         let is_news = self.is_restricted
             || estimate.trend == Trend::Decreasing
-            || estimate.bitrate < self.ceiling
-            || self
-                .told
-                .is_none_or(|told| now.saturating_sub(told) >= CALM);
+            || self.told.is_none_or(|(told, bitrate)| {
+                (estimate.bitrate - bitrate).abs() > CHANGE * bitrate
+                    || now.checked_sub(told).is_none_or(|elapsed| elapsed >= CALM)
+            });
         if waits.is_some() || is_news {
             self.news = Some(estimate);
         }
         let tells = is_news && waits.is_none();
         if tells {
-            self.told = Some(now);
+            self.told = Some((now, estimate.bitrate));
         }
         tells
     }

@@ -125,6 +125,8 @@ struct Consumer {
     /// Of a viewer.
     gate: Option<Arc<Gate>>,
     needs_key_frame: AtomicBool,
+    /// A key frame came too late to begin with: what had been sent from elsewhere was newer.
+    came_late: AtomicBool,
     pushed: AtomicU64,
     dropped: AtomicU64,
 }
@@ -239,6 +241,7 @@ impl Fanout {
             outlet: outlet.clone(),
             gate: gate.cloned(),
             needs_key_frame: AtomicBool::new(self.0.flow == Flow::Encoded),
+            came_late: AtomicBool::new(false),
             pushed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         });
@@ -455,7 +458,10 @@ impl Consumer {
             let again = self.outlet.tells_moments_apart();
             let is_welcome = match &self.gate {
                 _ if waits && is_delta => false,
-                Some(gate) if waits && !gate.goes_on_with(&item.sample, again) => false,
+                Some(gate) if waits && !gate.goes_on_with(&item.sample, again) => {
+                    self.came_late.store(true, Ordering::Relaxed);
+                    false
+                }
                 Some(gate) => gate.admits(size, !is_delta),
                 None => true,
             };
@@ -467,6 +473,9 @@ impl Consumer {
             self.needs_key_frame.store(false, Ordering::Relaxed);
         }
         if self.push(item) || flow != Flow::Encoded {
+            return false;
+        }
+        if self.outlet.readiness() == Readiness::Superseded {
             return false;
         }
         // What follows would be shown as if nothing were missing.
@@ -498,6 +507,12 @@ impl Link {
     /// Buffers handed over so far.
     pub(crate) fn pushed(&self) -> u64 {
         self.consumer.pushed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it had a key frame with which it could not begin, because something newer had been
+    /// sent already.
+    pub(crate) fn came_late(&self) -> bool {
+        self.consumer.came_late.load(Ordering::Relaxed)
     }
 
     /// Buffers that this consumer could not take, or that came before its first key

@@ -103,18 +103,19 @@ impl Retransmission {
 }
 
 impl Session {
-    /// What is sent has changed, and with it what there is to measure.
+    /// What is sent has changed, and with it what there is to measure. What is known of the path
+    /// stays known while nothing is sent.
     pub(super) fn set_up_meter(&self) {
-        let feeds = self.reported().map(Self::most);
-        let ceiling = match self.media.congestion() {
-            Congestion::Off => 0.0,
-            Congestion::Best | Congestion::Fair => feeds.sum(),
-        };
-        let mut meter = self.rtc.meter().locked();
-        match &mut *meter {
-            _ if ceiling <= 0.0 => *meter = None,
+        if self.media.congestion() == Congestion::Off {
+            return;
+        }
+        let ceiling: f64 = self.reported().map(Self::most).sum();
+        if ceiling <= 0.0 {
+            return;
+        }
+        match &mut *self.rtc.meter().locked() {
             Some(meter) => meter.set_ceiling(ceiling),
-            None => *meter = Some(Meter::new(ceiling)),
+            none => *none = Some(Meter::new(ceiling)),
         }
     }
 
@@ -129,7 +130,7 @@ impl Session {
         self.set_up_meter();
         let estimate = self.rtc.meter().locked().as_mut().and_then(Meter::take);
         let Some(estimate) = estimate else {
-            return self.hold_back(false);
+            return;
         };
         gst::trace!(crate::CAT, "peer {}: {estimate:?}", self.id);
         // What a stream needs of the path, to be shared among several.

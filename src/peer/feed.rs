@@ -83,12 +83,11 @@ pub(crate) struct Feed {
 struct Leaving {
     link: Link,
     since: Instant,
-    _subscription: Subscription,
+    subscription: Subscription,
 }
 
-/// An encoding that has not begun by then does so when nothing else is sent: it may be so late
-/// that its key frames are older than what is there.
-const OVERLAP: Duration = Duration::from_millis(500);
+/// As long as this an encoder may take to start.
+const OVERLAP: Duration = Duration::from_secs(5);
 
 impl Feed {
     /// Sends `subscription` by `transmitter`, if there is one for it, or into `pad` of the
@@ -132,6 +131,9 @@ impl Feed {
     /// The viewer needs a key frame; of what goes through webrtcbin its fan-out hears itself.
     pub(crate) fn request_key_frame(&self) {
         self.subscription.fanout().request_key_frame();
+        if let Some(leaving) = &self.leaving {
+            leaving.subscription.fanout().request_key_frame();
+        }
     }
 
     /// Takes part in what is subscribed to.
@@ -230,12 +232,16 @@ impl Feed {
         other: impl FnOnce(Size) -> anyhow::Result<Subscription>,
     ) -> Option<f64> {
         if self.leaving.as_ref().is_some_and(|leaving| {
-            let has_begun = self.link.as_ref().is_some_and(|link| link.pushed() > 0);
-            has_begun || leaving.since.elapsed() > OVERLAP
+            let link = self.link.as_ref();
+            // An encoding that is that far behind can only begin when nothing else is sent.
+            link.is_none_or(|link| link.pushed() > 0 || link.came_late())
+                || leaving.since.elapsed() > OVERLAP
         }) {
             self.leave();
         }
-        self.flow.measure(self.gate.offered());
+        if self.leaving.is_none() {
+            self.flow.measure(self.gate.offered());
+        }
         self.thin(bitrate, estimate);
         let verdict = self.place.as_ref()?.report(bitrate, estimate);
         if verdict.size != self.size {
@@ -288,7 +294,7 @@ impl Feed {
                 self.leaving = Some(Leaving {
                     link,
                     since: Instant::now(),
-                    _subscription: old,
+                    subscription: old,
                 });
             }
             (link, _) => self.count(link),
@@ -300,8 +306,6 @@ impl Feed {
     fn leave(&mut self) {
         if let Some(Leaving { link, .. }) = self.leaving.take() {
             self.count(Some(link));
-            // Both were measured.
-            self.flow = Flow::default();
         }
     }
 

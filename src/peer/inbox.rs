@@ -1,4 +1,4 @@
-//! What reaches a peer's thread, from webrtcbin's threads and from the element.
+//! What reaches a peer's thread, from webrtcbin's threads, the port's and the element.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -56,7 +56,7 @@ pub(crate) enum Event {
         fingerprint: [u8; 32],
         reply: Reply<Result<(), SignalingError>>,
     },
-    /// What the browser's reports say of its path has changed.
+    /// What the browser's reports say of its path is to be acted on.
     PathMeasured,
     /// The browser can show nothing of the stream with this SSRC before the next key frame.
     KeyFrameWanted(u32),

@@ -124,7 +124,7 @@ pub(super) struct Session {
     /// Streams that have been offered and will most likely be taken: their encoders run
     /// while the page makes its answer.
     pub(super) warm: Vec<Subscription>,
-    /// Decided about when the first stream starts.
+    /// Decided about when the first video starts.
     pub(super) transmitter: OnceCell<Option<Arc<Transmitter>>>,
     pub(super) last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.

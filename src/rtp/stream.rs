@@ -11,6 +11,9 @@ use super::srtp::{Srtp, TAG};
 const MOST_PICTURES: usize = 60;
 const MOST_PACKETS: usize = 1_600;
 
+/// Two sources of the same pictures are not further apart than this, in ticks of the RTP clock.
+const AT_ONCE: u32 = 90_000;
+
 /// Fixed header of RTP, and of the block of extensions (RFC 8285, section 4.2).
 const HEADER: usize = 12;
 const EXTENSIONS: usize = 4;
@@ -61,11 +64,19 @@ pub(super) struct Stream {
     index: Counter,
     again: Counter,
     picture_id: u16,
-    /// RTP time of the newest picture, and whether parts of it are still to come.
-    newest: Option<(u32, bool)>,
+    newest: Option<Newest>,
     sent: VecDeque<Sent>,
     /// Packets in `sent`.
     packets: usize,
+}
+
+/// The newest picture, or part of one.
+struct Newest {
+    /// What its source says, in ticks of the RTP clock.
+    source_time: u32,
+    /// What was sent.
+    time: u32,
+    is_whole: bool,
 }
 
 /// A picture that was sent.
@@ -138,19 +149,18 @@ impl Stream {
     /// The time of the next picture, or of the next part of one: two sources may have pictures of
     /// the same moment, and what has the same time is one picture to a receiver.
     fn time_of(&mut self, picture: &Picture, is_whole: bool) -> u32 {
-        let time = match self.newest {
-            None => picture.time,
-            Some((newest, true)) => newest,
-            Some((newest, false)) => {
-                let is_later = (picture.time.wrapping_sub(newest) as i32) > 0;
-                if is_later {
-                    picture.time
-                } else {
-                    newest.wrapping_add(1)
-                }
+        let time = match &self.newest {
+            Some(newest) if !newest.is_whole && newest.source_time == picture.time => newest.time,
+            Some(newest) if newest.time.wrapping_sub(picture.time) < AT_ONCE => {
+                newest.time.wrapping_add(1)
             }
+            Some(_) | None => picture.time,
         };
-        self.newest = Some((time, !is_whole));
+        self.newest = Some(Newest {
+            source_time: picture.time,
+            time,
+            is_whole,
+        });
         time
     }
 
@@ -469,6 +479,14 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_rested_for_hours_goes_on_with_its_own_time() {
+        let mut stream = Stream::new(DESCRIPTION);
+        let eight_hours = 8 * 3_600 * 90_000;
+        assert_eq!(times(&mut stream, &part(3_000, true)), [3_000]);
+        assert_eq!(times(&mut stream, &part(eight_hours, true)), [eight_hours]);
+    }
+
+    #[test]
     fn parts_of_a_picture_have_the_same_time() {
         let mut stream = Stream::new(DESCRIPTION);
         for (part, expected) in [
@@ -477,6 +495,9 @@ mod tests {
             (part(3_000, true), 3_001),
             (part(6_000, false), 6_000),
             (part(6_000, true), 6_000),
+            // The rest of this one never comes.
+            (part(9_000, false), 9_000),
+            (part(12_000, true), 12_000),
         ] {
             assert_eq!(times(&mut stream, &part), [expected]);
         }

@@ -64,15 +64,15 @@ impl Budget {
     }
 
     /// Whether one more may go out.
-    fn take(&mut self, now: Instant) -> bool {
+    fn is_left(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = (self.left + elapsed * AGAIN_A_SECOND).min(AGAIN_AT_ONCE);
         self.at = now;
-        let may = self.left >= 1.0;
-        if may {
-            self.left -= 1.0;
-        }
-        may
+        self.left >= 1.0
+    }
+
+    fn spend(&mut self) {
+        self.left -= 1.0;
     }
 }
 
@@ -267,12 +267,13 @@ impl State {
         }
         for number in numbers {
             let may = self.outgoing.waiting() <= MAX_WAITING_AGAIN;
-            if !may || !self.again.take(departure.now) {
+            if !may || !self.again.is_left(departure.now) {
                 return false;
             }
             let Some((format, packet)) = stream.packet_again(*number) else {
                 continue;
             };
+            self.again.spend();
             self.outgoing.add(format, &packet, departure);
             self.counts.packets += 1;
             self.counts.sent_again += 1;
@@ -353,7 +354,10 @@ mod tests {
     fn what_is_sent_again_has_a_bound() {
         let mut budget = Budget::new();
         let now = budget.at;
-        let taken = |budget: &mut Budget, now| (0..10_000).filter(|_| budget.take(now)).count();
+        let taken = |budget: &mut Budget, now| {
+            let spent = std::iter::from_fn(|| budget.is_left(now).then(|| budget.spend()));
+            spent.take(10_000).count()
+        };
         assert_eq!(taken(&mut budget, now), AGAIN_AT_ONCE as usize);
         let later = now + Duration::from_millis(100);
         assert_eq!(taken(&mut budget, later), AGAIN_A_SECOND as usize / 10);

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { onTwoHosts } from './harness/hosts.mjs';
 import { benchOptions, Lan, lasts, limitOf } from './harness/lan.mjs';
+import { LongWay } from './harness/longway.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 
 /** @typedef {import('./harness/page.mjs').Page} Page */
@@ -77,20 +78,30 @@ function define(scenario, kind) {
     assert.ok(took <= RECOVERY, `it took ${took} s`);
   });
 
-  scenario('of a network that loses one packet in twenty nearly all pictures are seen', async ({ bench, open }) => {
-    const lan = await Lan.lay([[4]]);
-    const options = benchOptions('none');
-    const p = await bench(`${NOISE} ! p.`, { ...options, settings: { ...options.settings, 'video-bitrate': BITRATE } });
-    const page = await watching(open, await p.code());
-    await lan.lose(5);
-    await lasts(USUAL);
-    await measured(page);
-    await lasts(NARROW_FOR);
-    const counts = await measured(page);
-    console.log(JSON.stringify(counts));
-    assert.ok(counts.frames >= 25, JSON.stringify(counts));
-    for (const count of await lan.lost()) assert.notEqual(count, 0, 'no packet got lost');
-  });
+  for (const [where, delay] of /** @type {const} */ ([['here', 0], ['far away', 20]])) {
+    scenario(`of a network that loses one packet in twenty nearly all pictures are seen (${where})`, async ({ bench, open }) => {
+      const lan = await Lan.lay([[4]]);
+      const options = benchOptions('none');
+      const p = await bench(`${NOISE} ! p.`, { ...options, settings: { ...options.settings, 'video-bitrate': BITRATE } });
+      const code = await p.code();
+      const [port = 0] = await lan.benchPorts();
+      const way = delay > 0 ? await LongWay.lay(lan, port, delay) : undefined;
+      try {
+        const page = await watching(open, code);
+        await lan.lose(5);
+        await lasts(USUAL);
+        await measured(page);
+        await lasts(NARROW_FOR);
+        const counts = await measured(page);
+        console.log(JSON.stringify(counts));
+        assert.ok(counts.frames >= 25, JSON.stringify(counts));
+        assert.ok((await roundTrip(page)) >= 2 * delay, 'the way is no longer than usual');
+        for (const count of await lan.lost()) assert.notEqual(count, 0, 'no packet got lost');
+      } finally {
+        await way?.close();
+      }
+    });
+  }
 }
 
 /**
@@ -171,3 +182,7 @@ const portOf = (page) =>
     });
     return port;
   });
+
+/** Milliseconds there and back, as the page tells. @param {Page} page */
+const roundTrip = (page) =>
+  page.until('a round trip in the statistics', () => Number(/([\d.]+) ms round trip/.exec(document.querySelector('#stats')?.textContent ?? '')?.[1] ?? 0));

@@ -267,6 +267,17 @@ export class Lan {
     return [...rules.matchAll(/counter packets (\d+)/g)].map(([, count]) => Number(count));
   }
 
+  /**
+   * UDP packets from the viewer to that port of the bench go to a port of the viewer's own host instead, and what is sent
+   * from there comes as if from the bench.
+   * @param {{address: string, port: number, exceptFrom: {first: number, last: number}, to: number}} way
+   */
+  async detour({ address, port, exceptFrom: { first, last }, to }) {
+    await out('nft', 'add table ip detour');
+    await out('nft', 'add chain ip detour out { type nat hook output priority -100 ; }');
+    await out('nft', `add rule ip detour out ip daddr ${address} udp dport ${port} udp sport != ${first}-${last} redirect to :${to}`);
+  }
+
   /** UDP ports that the bench's host listens at, but for multicast DNS. */
   async benchPorts() {
     const lines = (await there('ss', '-H -l -u -n')).trim().split('\n');
