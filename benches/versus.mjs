@@ -2,7 +2,7 @@
 /**
  * Measures Periscope side by side with webrtcsink (gst-plugin-webrtc) and with a webrtcbin for each viewer.
  *
- *   node benches/versus.mjs [--quick] [--parts curve,many,profile,picture] [--rounds N] [--json DIRECTORY]
+ *   node benches/versus.mjs [--quick] [--parts curve,many,profile,data,picture] [--rounds N] [--json DIRECTORY]
  *                           [--browsers chromium,firefox] [--codecs h264,vp8]
  *
  * Needs `cargo build --release --lib`, and the same for the crate in benches/versus; scripts/bench does it all. The figures
@@ -11,6 +11,7 @@
  *   curve    what each further viewer costs the sending process: viewers that count packets and decode nothing
  *   many     a hundred viewers of one encoder, and fifty who come at once
  *   profile  where the time of the sending process goes
+ *   data     how long a message takes to the bench and back, and how many get through, beside the pictures
  *   picture  how old pictures are when a browser shows them, and how soon the first comes
  *
  * Those that are compared take turns: A B A B. All traffic stays on the loopback interface: light viewers use 127.0.0.1,
@@ -22,6 +23,7 @@ import { cpus, networkInterfaces } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { launch } from '../tests/browser/harness/browsers.mjs';
+import * as channel from './lib/channel.mjs';
 import { markdown, ms, slope, summary, two, verdict } from './lib/figures.mjs';
 import * as options from './lib/options.mjs';
 import { delays, firstPicture, open, PLAIN_PAGE } from './lib/pictures.mjs';
@@ -69,6 +71,13 @@ const CROWDS = options.quick ? ['periscopeRaw'] : ['periscopeRaw', 'webrtcsinkEn
 /** @type {Way[]} */
 const PROFILED = ['periscopeEncoded', 'periscopeThrough', 'webrtcsinkEncoded', 'plain'];
 const PROFILE = { viewers: options.quick ? 8 : 24, seconds: options.quick ? 3 : 10 };
+
+/** @type {Way[]} */
+const ECHOES = ['periscopeEcho', 'plain'];
+const MESSAGES = {
+  short: { bytes: 64, each: 20, samples: options.quick ? 20 : 100 },
+  long: { bytes: 8_192, underWay: 32, seconds: options.quick ? 2 : 5 },
+};
 
 /** @type {Way[]} */
 const SHOWN = ['periscopeRaw', 'webrtcsinkRaw', 'plain'];
@@ -219,6 +228,25 @@ async function spent(way) {
     const each = (/** @type {number} */ part) => ((part * sample.cpu) / 100 / sample.packets) * 1e6;
     return { way, packets: sample.packets, cpu: sample.cpu, micros: Object.fromEntries(Object.entries(parts).map(([kind, part]) => [kind, each(part)])) };
   } finally {
+    await show.close();
+  }
+}
+
+// ---- Messages --------------------------------------------------------------------------------------------------
+
+/** @param {Browser} browser @param {Way} way */
+async function echoed(browser, way) {
+  const show = await Show.open(way, { ...BROADCAST, width: 640, height: 480, address: OWN_ADDRESS }, { VERSUS_ECHO: channel.LABEL });
+  const page = await channel.open(browser, show.page ?? PLAIN_PAGE);
+  try {
+    if (show.page === null) await show.showIn(page);
+    await channel.isOpen(page);
+    // Who sends a command has control from then on.
+    if (show.page !== null) await page.command('begin');
+    await pause(SETTLE);
+    return { trips: await channel.roundTrips(page, MESSAGES.short), throughput: await channel.throughput(page, MESSAGES.long) };
+  } finally {
+    await page.close();
     await show.close();
   }
 }
@@ -444,6 +472,46 @@ if (options.parts.includes('profile')) {
       ['', 'packets/s', 'CPU, %', ...kinds],
       ...profiles.map(({ way, packets, cpu, micros }) => [WAYS[way].words, packets.toFixed(0), cpu.toFixed(0), ...kinds.map((kind) => ms(micros[kind] ?? NaN))]),
     ]),
+    '',
+  );
+  await written();
+}
+
+if (options.parts.includes('data')) {
+  /** @type {{browser: Kind, way: Way, trips: number[][], throughput: number[]}[]} */
+  const echoes = [];
+  for (const kind of options.browsers) {
+    const browser = await launch(kind);
+    await report.uses(kind, browser);
+    const own = ECHOES.map((way) => ({ browser: kind, way, trips: /** @type {number[][]} */ ([]), throughput: /** @type {number[]} */ ([]) }));
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const one of own) {
+        console.error(`${kind}, messages: ${WAYS[one.way].words}`);
+        const load = await echoed(browser, one.way).catch((error) => console.error(`  ${error}`));
+        if (load === undefined) continue;
+        one.trips.push(load.trips);
+        one.throughput.push(load.throughput);
+      }
+    }
+    echoes.push(...own);
+    await browser.close();
+  }
+  results['messages'] = echoes.map(({ trips, ...rest }) => ({ ...rest, trip: summary(trips.flat()), loads: trips.map(summary) }));
+  text.push(
+    `## Messages\n`,
+    `A page sends to the bench and gets back what it sent, beside 640×480 at 30 pictures/s; Periscope's page also keeps a log and sends a heartbeat. ` +
+      `There and back: milliseconds for ${MESSAGES.short.bytes} bytes, one after the other, means of ${MESSAGES.short.each}. ` +
+      `Throughput: Mbit/s each way, ${MESSAGES.long.underWay} messages of ${MESSAGES.long.bytes} bytes under way. ${ROUNDS} loads each.\n`,
+    markdown(
+      [
+        ['', 'browser', 'there and back: median', 'p10', 'p99', 'throughput: median', 'min', 'max'],
+        ...echoes.map(({ browser, way, trips, throughput }) => {
+          const [trip, through] = [summary(trips.flat()), summary(throughput)];
+          return [WAYS[way].words, browser, ...[trip.median, trip.p10, trip.p99].map(two), ...[through.median, through.min, through.max].map(ms)];
+        }),
+      ],
+      2,
+    ),
     '',
   );
   await written();

@@ -13,7 +13,7 @@ const { values } = parseArgs({
     codecs: { type: 'string', default: 'h264,vp8' },
     cycles: { type: 'string' },
     minutes: { type: 'string' },
-    parts: { type: 'string', default: 'curve,many,profile,picture' },
+    parts: { type: 'string', default: 'curve,many,profile,data,picture' },
     rounds: { type: 'string' },
   },
 });

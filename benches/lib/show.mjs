@@ -30,9 +30,12 @@ class Talker extends Program {
   /** What it has said that makes the measurement worthless. @type {string[]} */
   failures = [];
 
-  /** @param {string} name @param {string[]} parameters @param {string} address @param {(word: Word) => void} [heard] */
-  constructor(name, parameters, address, heard = () => {}) {
-    super(join(DIRECTORY, name), parameters, { GST_PLUGIN_PATH: PLUGIN_DIRECTORY, VERSUS_ADDRESS: address });
+  /**
+   * @param {string} name @param {string[]} parameters @param {string} address @param {(word: Word) => void} [heard]
+   * @param {Record<string, string>} [environment]
+   */
+  constructor(name, parameters, address, heard = () => {}, environment = {}) {
+    super(join(DIRECTORY, name), parameters, { GST_PLUGIN_PATH: PLUGIN_DIRECTORY, VERSUS_ADDRESS: address, ...environment });
     // One for each word that is awaited.
     this.process.setMaxListeners(0);
     createInterface({ input: /** @type {any} */ (this.process.stdout) }).on('line', (line) => {
@@ -90,15 +93,15 @@ export class Show {
   /** Where Periscope serves its page. @type {string | null} */
   page = null;
 
-  /** @param {Way} way @param {Scene} scene */
-  constructor(way, scene) {
+  /** @param {Way} way @param {Scene} scene @param {Record<string, string>} [environment] */
+  constructor(way, scene, environment) {
     this.scene = scene;
-    this.sender = new Talker('sender', WAYS[way].pipeline(scene).trim().split(/\s+/), scene.address, (word) => this.#heard(word));
+    this.sender = new Talker('sender', WAYS[way].pipeline(scene).trim().split(/\s+/), scene.address, (word) => this.#heard(word), environment);
   }
 
-  /** Ready for viewers. @param {Way} way @param {Scene} scene */
-  static async open(way, scene) {
-    const show = new Show(way, scene);
+  /** Ready for viewers. @param {Way} way @param {Scene} scene @param {Record<string, string>} [environment] */
+  static async open(way, scene, environment) {
+    const show = new Show(way, scene, environment);
     show.page = (await show.sender.word('ready'))['page'];
     return show;
   }

@@ -9,7 +9,7 @@
 
 /** @typedef {'h264' | 'vp8'} Codec */
 /** @typedef {{width: number, height: number, rate: number, codec: Codec, kbit: number, sound: boolean, address: string}} Scene address: of this machine, at which viewers find the sender */
-/** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'periscopeThrough' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
+/** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'periscopeThrough' | 'periscopeEcho' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
 
 /** Moving rings fill the bitrate that the encoder is given; a ball would not. @param {Scene} scene */
 const picture = ({ width, height, rate }) =>
@@ -58,6 +58,11 @@ export const WAYS = {
   periscopeThrough: {
     words: 'Periscope, through webrtcbin',
     pipeline: (scene) => `${periscope(scene)} sync=true ${picture(scene)} ! ${encoder(scene)} ! out. ${sound(scene)}`,
+  },
+  // What a page sends comes back to all of them.
+  periscopeEcho: {
+    words: 'Periscope',
+    pipeline: (scene) => `${periscope(scene)} ${picture(scene)} ! out. out.data_src_0 ! out.data_0`,
   },
   webrtcsinkEncoded: {
     words: 'webrtcsink, encoded video',

@@ -17,6 +17,8 @@ export class LongWay {
   #in = createSocket('udp4');
   /** By the port of the browser. @type {Map<number, Promise<Socket>>} */
   #out = new Map();
+  /** @type {Set<NodeJS.Timeout>} */
+  #underWay = new Set();
 
   /**
    * @param {import('./lan.mjs').Lan} lan
@@ -28,9 +30,10 @@ export class LongWay {
     const address = lan.cable().address('bench', 4);
     way.#in.on('message', (packet, { address: from, port: fromPort }) => {
       const onward = way.#out.get(fromPort) ?? way.#connect(from, fromPort, delay);
-      setTimeout(async () => (await onward).send(packet, port, address), delay);
+      way.#later(delay, async () => (await onward).send(packet, port, address));
     });
-    way.#in.bind();
+    // What is sent back has to come from where the kernel turned the packets to.
+    way.#in.bind({ address: '127.0.0.1' });
     await once(way.#in, 'listening');
     await lan.detour({ address, port, exceptFrom: OUT, to: way.#in.address().port });
     return way;
@@ -42,7 +45,7 @@ export class LongWay {
     if (number > OUT.last) throw new Error('too many connections for the long way');
     const connected = (async () => {
       const socket = createSocket('udp4');
-      socket.on('message', (packet) => setTimeout(() => this.#in.send(packet, port, address), delay));
+      socket.on('message', (packet) => this.#later(delay, () => this.#in.send(packet, port, address)));
       socket.bind(number);
       await once(socket, 'listening');
       return socket;
@@ -51,7 +54,18 @@ export class LongWay {
     return connected;
   }
 
+  /** @param {number} delay @param {() => void} send */
+  #later(delay, send) {
+    const timer = setTimeout(() => {
+      this.#underWay.delete(timer);
+      send();
+    }, delay);
+    this.#underWay.add(timer);
+  }
+
   async close() {
+    // What is under way gets lost.
+    for (const timer of this.#underWay) clearTimeout(timer);
     for (const socket of [this.#in, ...(await Promise.all(this.#out.values()))]) socket.close();
   }
 }

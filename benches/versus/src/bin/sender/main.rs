@@ -6,6 +6,9 @@
 //! - `tee`: behind it, each viewer gets a plain webrtcbin. A second tee, `sound`, may stand
 //!   beside it. Both carry RTP.
 //!
+//! If `VERSUS_ECHO` is set, that is the label of a data channel on which a plain webrtcbin returns
+//! what a viewer sends.
+//!
 //! libnice has the address `VERSUS_ADDRESS` of this machine and no other, 127.0.0.1 if it is not
 //! set.
 //!

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 use gst::prelude::*;
-use gst_webrtc::WebRTCSessionDescription;
+use gst_webrtc::{WebRTCDataChannel, WebRTCSessionDescription};
 use periscope_versus::{Word, say};
 
 pub(crate) struct Plain {
@@ -13,6 +13,8 @@ pub(crate) struct Plain {
     /// What each viewer gets: video, and sound if there is any.
     tees: Vec<gst::Element>,
     viewers: Mutex<HashMap<u32, gst::Element>>,
+    /// Label of a data channel on which each viewer gets back what it sends.
+    echo: Option<String>,
 }
 
 impl Plain {
@@ -24,6 +26,7 @@ impl Plain {
                 .flatten()
                 .collect(),
             viewers: Mutex::default(),
+            echo: std::env::var("VERSUS_ECHO").ok(),
         }
     }
 
@@ -48,6 +51,11 @@ impl Plain {
             offer(&values.first()?.get().ok()?, viewer);
             None
         });
+
+        if let Some(label) = &self.echo {
+            rtc.set_state(gst::State::Ready)?;
+            echo(&rtc, label)?;
+        }
 
         // webrtcbin takes nothing before it is connected, and the tee must not wait for that.
         let mut queues = Vec::new();
@@ -85,6 +93,20 @@ impl Plain {
         rtc.emit_by_name::<()>("set-remote-description", &[&answer, &None::<gst::Promise>]);
         Ok(())
     }
+}
+
+fn echo(rtc: &gst::Element, label: &str) -> anyhow::Result<()> {
+    let channel = rtc
+        .emit_by_name::<Option<WebRTCDataChannel>>(
+            "create-data-channel",
+            &[&label, &None::<gst::Structure>],
+        )
+        .context("webrtcbin makes no data channel")?;
+    channel.connect_on_message_string(|channel, text| {
+        // A viewer that has left wants nothing back.
+        let _ = channel.send_string_full(text);
+    });
+    Ok(())
 }
 
 fn offer(rtc: &gst::Element, viewer: u32) {
