@@ -75,7 +75,7 @@ const PROFILE = { viewers: options.quick ? 8 : 24, seconds: options.quick ? 3 : 
 /** @type {Way[]} */
 const ECHOES = ['periscopeEcho', 'plain'];
 const MESSAGES = {
-  short: { bytes: 64, each: 20, samples: options.quick ? 20 : 100 },
+  short: { bytes: 64, gap: 5, each: 20, samples: options.quick ? 10 : 40 },
   long: { bytes: 8_192, underWay: 32, seconds: options.quick ? 2 : 5 },
 };
 
@@ -500,7 +500,7 @@ if (options.parts.includes('data')) {
   text.push(
     `## Messages\n`,
     `A page sends to the bench and gets back what it sent, beside 640×480 at 30 pictures/s; Periscope's page also keeps a log and sends a heartbeat. ` +
-      `There and back: milliseconds for ${MESSAGES.short.bytes} bytes, one after the other, means of ${MESSAGES.short.each}. ` +
+      `There and back: milliseconds for ${MESSAGES.short.bytes} bytes, one at a time, means of ${MESSAGES.short.each}. ` +
       `Throughput: Mbit/s each way, ${MESSAGES.long.underWay} messages of ${MESSAGES.long.bytes} bytes under way. ${ROUNDS} loads each.\n`,
     markdown(
       [

@@ -35,25 +35,28 @@ export async function open(browser, url) {
 export const isOpen = (page) => page.until('the channel', () => /** @type {any} */ (window).echo?.readyState === 'open');
 
 /**
- * Milliseconds for one message there and back: means of so many, each sent when the one before was back. A browser's clock
- * is too coarse for one.
- * @param {Page} page @param {{bytes: number, each: number, samples: number}} load
+ * Milliseconds for one message there and back: means of so many, because a browser's clock is too coarse for one. Each is
+ * sent a while after the one before was back: Periscope sends lines that follow each other closely together.
+ * @param {Page} page @param {{bytes: number, gap: number, each: number, samples: number}} load
  * @returns {Promise<number[]>}
  */
 export const roundTrips = (page, load) =>
-  page.tab.evaluate(async ({ bytes, each, samples }) => {
+  page.tab.evaluate(async ({ bytes, gap, each, samples }) => {
     /** @type {RTCDataChannel} */
     const channel = /** @type {any} */ (window).echo;
     const message = 'x'.repeat(bytes);
     const times = [];
     for (let sample = 0; sample < samples; sample++) {
-      const begun = performance.now();
+      let all = 0;
       for (let number = 0; number < each; number++) {
+        await new Promise((resolve) => setTimeout(resolve, gap));
         const back = new Promise((resolve) => channel.addEventListener('message', resolve, { once: true }));
+        const begun = performance.now();
         channel.send(message);
         await back;
+        all += performance.now() - begun;
       }
-      times.push((performance.now() - begun) / each);
+      times.push(all / each);
     }
     return times;
   }, load);

@@ -62,7 +62,7 @@ export const WAYS = {
   // What a page sends comes back to all of them.
   periscopeEcho: {
     words: 'Periscope',
-    pipeline: (scene) => `${periscope(scene)} ${picture(scene)} ! out. out.data_src_0 ! out.data_0`,
+    pipeline: (scene) => `${periscope(scene)} ${picture(scene)} ! out. out.data_src_0 ! fakesink name=heard sync=false async=false appsrc name=said is-live=true format=time do-timestamp=true caps=application/octet-stream ! out.data_0`,
   },
   webrtcsinkEncoded: {
     words: 'webrtcsink, encoded video',

@@ -9,6 +9,8 @@
 //! If `VERSUS_ECHO` is set, that is the label of a data channel on which a plain webrtcbin returns
 //! what a viewer sends.
 //!
+//! What comes to an element `heard` goes out of an `appsrc` that is called `said`.
+//!
 //! libnice has the address `VERSUS_ADDRESS` of this machine and no other, 127.0.0.1 if it is not
 //! set.
 //!
@@ -58,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         "tee" => Way::Plain(Plain::new(&pipeline, out.clone())),
         _ => Way::Periscope,
     };
+    return_what_is_heard(&pipeline)?;
     end_on_errors(&pipeline)?;
     pipeline.set_state(gst::State::Playing)?;
     match &way {
@@ -104,6 +107,27 @@ fn count_pictures(pipeline: &gst::Pipeline) -> anyhow::Result<Arc<AtomicU64>> {
         gst::PadProbeReturn::Ok
     });
     Ok(count)
+}
+
+/// What comes to the element `heard` goes out of the `appsrc` that is called `said`, if they are
+/// there.
+fn return_what_is_heard(pipeline: &gst::Pipeline) -> anyhow::Result<()> {
+    let (Some(heard), Some(said)) = (pipeline.by_name("heard"), pipeline.by_name("said")) else {
+        return Ok(());
+    };
+    let pad = heard.static_pad("sink").context("“heard” has no pad")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(buffer) = info.buffer() {
+            // With a time of its own.
+            let again = buffer.copy_region(gst::BufferCopyFlags::MEMORY, ..);
+            if let Ok(again) = again {
+                // What it does not take is missing at the viewer, who waits for it.
+                let _ = said.emit_by_name::<gst::FlowReturn>("push-buffer", &[&again]);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
 }
 
 /// What is measured has to run to the end: the driver is told of an error.
