@@ -57,7 +57,7 @@ const TARGETS = {
 const BROADCAST = { width: 1280, height: 720, rate: 30, codec: 'h264', kbit: 2_000, sound: false, address: '127.0.0.1' };
 /** @type {Way[]} */
 const CURVES = ['periscopeRaw', 'webrtcsinkRaw', 'periscopeEncoded', 'webrtcsinkEncoded', 'plain'];
-const LEVELS = options.quick ? [0, 1, 4, 16] : [0, 1, 2, 4, 8, 16, 32, 64, 100];
+const LEVELS = options.quick ? [0, 1, 16] : [0, 1, 2, 4, 8, 16, 32, 64, 100];
 /** Milliseconds: what follows a key frame is over; then it is measured. */
 const SETTLE = options.quick ? 1_000 : 2_000;
 const MEASURE = options.quick ? 2_000 : 5_000;
@@ -98,6 +98,8 @@ const OWN_ADDRESS =
     .flat()
     .find((entry) => entry?.family === 'IPv4' && !entry.internal)?.address ?? '127.0.0.1';
 
+/** What takes a browser. @type {Kind[]} */
+const BROWSERS = options.quick ? options.browsers.slice(0, 1) : options.browsers;
 const ROUNDS = options.rounds ?? (options.quick ? 1 : 3);
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
@@ -480,7 +482,7 @@ if (options.parts.includes('profile')) {
 if (options.parts.includes('data')) {
   /** @type {{browser: Kind, way: Way, trips: number[][], throughput: number[]}[]} */
   const echoes = [];
-  for (const kind of options.browsers) {
+  for (const kind of BROWSERS) {
     const browser = await launch(kind);
     await report.uses(kind, browser);
     const own = ECHOES.map((way) => ({ browser: kind, way, trips: /** @type {number[][]} */ ([]), throughput: /** @type {number[]} */ ([]) }));
@@ -520,7 +522,7 @@ if (options.parts.includes('data')) {
 if (options.parts.includes('picture')) {
   /** @type {Series[]} */
   const series = [];
-  for (const kind of options.browsers) series.push(...(await inBrowser(kind, report)));
+  for (const kind of BROWSERS) series.push(...(await inBrowser(kind, report)));
   results['pictures'] = series.map(({ delays: loads, first, ...rest }) => ({ ...rest, delay: summary(loads.flat()), loads: loads.map(summary), first }));
   text.push(
     `## Pictures in browsers\n`,

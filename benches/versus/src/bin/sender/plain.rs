@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use gst::prelude::*;
@@ -47,15 +48,18 @@ impl Plain {
             });
             None
         });
+        let (label, has_offered) = (self.echo.clone(), AtomicBool::new(false));
         rtc.connect("on-negotiation-needed", false, move |values| {
-            offer(&values.first()?.get().ok()?, viewer);
+            let rtc = values.first()?.get::<gst::Element>().ok()?;
+            // The channel would have it ask for another offer.
+            if !has_offered.swap(true, Ordering::Relaxed) {
+                if let Some(label) = &label {
+                    echo(&rtc, label).ok()?;
+                }
+                offer(&rtc, viewer);
+            }
             None
         });
-
-        if let Some(label) = &self.echo {
-            rtc.set_state(gst::State::Ready)?;
-            echo(&rtc, label)?;
-        }
 
         // webrtcbin takes nothing before it is connected, and the tee must not wait for that.
         let mut queues = Vec::new();
