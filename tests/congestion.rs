@@ -51,6 +51,15 @@ fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
     (viewer, percent)
 }
 
+/// One viewer whose network is good, and one who loses what is set.
+fn two_viewers(bench: &Bench) -> (Viewer, Viewer, Arc<AtomicU32>) {
+    let (steady, _) = connect_lossy(bench);
+    let (slow, percent) = connect_lossy(bench);
+    steady.wait_packets("H264", 60);
+    slow.wait_packets("H264", 60);
+    (steady, slow, percent)
+}
+
 /// What the statistics of the only stream of a viewer say.
 fn stream<T>(bench: &Bench, viewer: &Viewer, field: &str) -> Option<T>
 where
@@ -120,10 +129,7 @@ fn what_a_viewer_s_network_takes_is_in_the_statistics() {
 #[test]
 fn a_viewer_with_a_bad_network_gets_a_smaller_picture_and_later_the_full_one_again() {
     let bench = bench("", NOISE);
-    let (steady, _) = connect_lossy(&bench);
-    let (slow, percent) = connect_lossy(&bench);
-    steady.wait_packets("H264", 60);
-    slow.wait_packets("H264", 60);
+    let (steady, slow, percent) = two_viewers(&bench);
 
     percent.store(50, Ordering::Relaxed);
     wait_until("a smaller picture", || {
@@ -149,10 +155,7 @@ fn a_viewer_with_a_bad_network_gets_a_smaller_picture_and_later_the_full_one_aga
 #[test]
 fn on_the_way_back_to_the_full_picture_none_is_missing() {
     let bench = bench("", NOISE);
-    let (steady, _) = connect_lossy(&bench);
-    let (slow, percent) = connect_lossy(&bench);
-    steady.wait_packets("H264", 30);
-    slow.wait_packets("H264", 60);
+    let (steady, slow, percent) = two_viewers(&bench);
     let [of_steady, of_slow] = [&steady, &slow].map(pictures);
     percent.store(50, Ordering::Relaxed);
     wait_until("a smaller picture", || {
@@ -238,10 +241,7 @@ fn pictures(viewer: &Viewer) -> Watched<Vec<Picture>> {
 #[test]
 fn to_be_fair_the_encoder_follows_the_slowest() {
     let bench = bench("congestion=fair", NOISE);
-    let (steady, _) = connect_lossy(&bench);
-    let (slow, percent) = connect_lossy(&bench);
-    steady.wait_packets("H264", 30);
-    slow.wait_packets("H264", 30);
+    let (_steady, _slow, percent) = two_viewers(&bench);
     percent.store(50, Ordering::Relaxed);
     wait_until("a lower bitrate", || {
         encodings(&bench).first().is_some_and(|main| main.1 < 700)
@@ -272,10 +272,7 @@ fn of_a_stream_that_arrives_encoded_pictures_are_left_out() {
             "{NOISE} ! x264enc bitrate=1000 tune=zerolatency speed-preset=ultrafast key-int-max=3000"
         ),
     );
-    let (steady, _) = connect_lossy(&bench);
-    let (slow, percent) = connect_lossy(&bench);
-    steady.wait_packets("H264", 30);
-    slow.wait_packets("H264", 30);
+    let (steady, slow, percent) = two_viewers(&bench);
     percent.store(50, Ordering::Relaxed);
     wait_until("pictures left out", || {
         is_thinned(&bench, &slow) == Some(true)

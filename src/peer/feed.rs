@@ -231,14 +231,11 @@ impl Feed {
         estimate: &Estimate,
         other: impl FnOnce(Size) -> anyhow::Result<Subscription>,
     ) -> Option<f64> {
-        if self.leaving.as_ref().is_some_and(|leaving| {
-            let link = self.link.as_ref();
-            // An encoding that is that far behind can only begin when nothing else is sent.
-            link.is_none_or(|link| link.pushed() > 0 || link.came_late())
-                || leaving.since.elapsed() > OVERLAP
-        }) {
+        let leaving = self.leaving.as_ref();
+        if leaving.is_some_and(|leaving| self.has_changed(leaving)) {
             self.leave();
         }
+        // Else two encodings come up to the gate.
         if self.leaving.is_none() {
             self.flow.measure(self.gate.offered());
         }
@@ -297,22 +294,31 @@ impl Feed {
                     subscription: old,
                 });
             }
-            (link, _) => self.count(link),
+            (Some(link), _) => self.count(link),
+            (None, _) => {}
         }
         self.link = Some(self.join());
+    }
+
+    /// Whether the encoding before has nothing more to do.
+    fn has_changed(&self, leaving: &Leaving) -> bool {
+        let link = self.link.as_ref();
+        // An encoding that is that far behind can only begin when nothing else is sent.
+        link.is_none_or(|link| link.pushed() > 0 || link.came_late())
+            || leaving.since.elapsed() > OVERLAP
     }
 
     /// Ends the encoding before.
     fn leave(&mut self) {
         if let Some(Leaving { link, .. }) = self.leaving.take() {
-            self.count(Some(link));
+            self.count(link);
         }
     }
 
     /// Ends a link; what went through it stays counted.
-    fn count(&mut self, link: Option<Link>) {
-        let (sent, dropped) = link.map_or((0, 0), |link| (link.pushed(), link.dropped()));
-        self.before = (self.before.0 + sent, self.before.1 + dropped);
+    fn count(&mut self, link: Link) {
+        self.before.0 += link.pushed();
+        self.before.1 += link.dropped();
     }
 }
 
