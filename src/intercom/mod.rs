@@ -69,7 +69,8 @@ impl From<Talk> for Mode {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) talk: Talk,
-    /// How long who talks may be silent on its heartbeat; none: for ever.
+    /// How long who talks and keys a transmitter may be silent on its heartbeat; none: for
+    /// ever, as everybody.
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) mixer: MixerSettings,
 }
@@ -242,9 +243,9 @@ impl Intercom {
         }
     }
 
-    /// A page begins to talk, or why it does not.
-    pub(crate) fn start(&self, id: u32) -> Result<(), Refusal> {
-        self.change(|roster, now| roster.start(id, now))
+    /// A page begins to talk, or why it does not. `keys`: a transmitter is on meanwhile.
+    pub(crate) fn start(&self, id: u32, keys: bool) -> Result<(), Refusal> {
+        self.change(|roster, now| roster.start(id, keys, now))
     }
 
     /// A page does not talk any more.

@@ -11,6 +11,11 @@ use crate::voice::floor::{self, Floor, Mode, Refusal};
 /// one each 400 ms.
 const SILENT: Duration = Duration::from_millis(800);
 
+/// A page that keys no transmitter may be silent for so long at least: a network that stands
+/// still for a second is no reason to cut somebody off. One that hangs must not be heard for
+/// ever, nor hold the floor where one talks at a time.
+const UNKEYED: Duration = Duration::from_secs(3);
+
 /// How things stand, for one peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -61,6 +66,8 @@ struct Guest {
     /// As the mixer knows.
     heard: bool,
     began: Option<Instant>,
+    /// A transmitter is on while it talks.
+    keys: bool,
     sent: Option<Instant>,
 }
 
@@ -82,7 +89,8 @@ impl Default for Roster {
 }
 
 impl Roster {
-    /// `heartbeat`: how long a page that talks and has a heartbeat may be silent.
+    /// `heartbeat`: how long a page that keys a transmitter by talking and has a heartbeat may
+    /// be silent; none: it, and every other page, for ever.
     pub(super) fn new(mode: Mode, heartbeat: Option<Duration>) -> Self {
         Self {
             floor: Floor::new(mode),
@@ -180,6 +188,7 @@ impl Roster {
                 payload_type: None,
                 heard: false,
                 began: None,
+                keys: false,
                 sent: None,
             },
         );
@@ -235,12 +244,13 @@ impl Roster {
         }
     }
 
-    /// A page begins to talk.
-    pub(super) fn start(&mut self, id: u32, now: Instant) -> Result<(), Refusal> {
+    /// A page begins to talk, or keys other transmitters by it than before. `keys`: any at all.
+    pub(super) fn start(&mut self, id: u32, keys: bool, now: Instant) -> Result<(), Refusal> {
         let may_talk = self.guests.get(&id).is_some_and(|guest| guest.may_talk);
         let standing = self.floor.ask(id, may_talk);
         if let Some(guest) = self.guests.get_mut(&id) {
             guest.began = Some(now);
+            guest.keys = keys;
         }
         self.follow(id);
         match standing {
@@ -287,7 +297,7 @@ impl Roster {
             let begins = guest.may_talk && !guest.tells && guest.began.is_none();
             if begins {
                 // Who does not tell cannot be told: it may come to its turn later.
-                let _ = self.start(*id, now);
+                let _ = self.start(*id, false, now);
             }
         }
     }
@@ -301,8 +311,9 @@ impl Roster {
             };
             if guest.tells {
                 let heard = guest.pulse.last().max(began);
+                let unkeyed = if guest.keys { Duration::ZERO } else { UNKEYED };
                 if let Some(patience) = self.heartbeat.filter(|_| guest.heartbeat)
-                    && now.saturating_duration_since(heard) > patience
+                    && now.saturating_duration_since(heard) > patience.max(unkeyed)
                 {
                     over.push((*id, Some(Refusal::Silent)));
                 }
@@ -347,7 +358,7 @@ mod tests {
     fn who_talks_is_heard_until_the_end() {
         let (mut roster, now) = roster(Mode::All);
         roster.take_orders();
-        assert_eq!(roster.start(1, now), Ok(()));
+        assert_eq!(roster.start(1, false, now), Ok(()));
         assert_eq!(roster.take_orders(), [Order::Heard(1, true)]);
         assert_eq!(roster.take_news(), Some(vec![1]));
         assert!(roster.standing(1).talks());
@@ -361,7 +372,7 @@ mod tests {
     fn who_may_only_watch_is_told_why_it_is_not_heard() {
         let (mut roster, now) = roster(Mode::All);
         assert!(roster.standing(3).reason().contains("watching"));
-        assert!(roster.start(3, now).is_err());
+        assert!(roster.start(3, false, now).is_err());
         assert_eq!(
             roster.standing(3).own,
             floor::Standing::Refused(Refusal::View)
@@ -373,35 +384,46 @@ mod tests {
     #[test]
     fn the_second_waits_where_one_talks_at_a_time() {
         let (mut roster, now) = roster(Mode::One);
-        assert!(roster.start(1, now).is_ok());
-        let refused = roster.start(2, now).expect_err("taken");
+        assert!(roster.start(1, false, now).is_ok());
+        let refused = roster.start(2, false, now).expect_err("taken");
         assert_eq!(refused, Refusal::Taken(1));
         roster.end(1);
-        assert!(roster.start(2, now).is_ok());
+        assert!(roster.start(2, false, now).is_ok());
         assert_eq!(roster.talking(), [2]);
     }
 
     #[test]
     fn nobody_talks_where_nothing_listens() {
         let (mut roster, now) = roster(Mode::All);
-        roster.start(1, now).expect("allowed");
+        roster.start(1, false, now).expect("allowed");
         roster.take_orders();
         roster.set_listener(false);
         assert_eq!(roster.take_orders(), [Order::Heard(1, false)]);
-        assert!(roster.start(1, now).is_err());
+        assert!(roster.start(1, false, now).is_err());
         assert!(roster.standing(2).reason().contains("audio_src"));
     }
 
     #[test]
-    fn a_page_that_falls_silent_is_not_heard_any_more() {
+    fn a_page_that_falls_silent_is_not_heard_any_more_and_sooner_if_it_keys_a_transmitter() {
+        for (keys, patience) in [(true, HEARTBEAT), (false, UNKEYED)] {
+            let (mut roster, now) = roster(Mode::All);
+            roster.start(1, keys, now).expect("allowed");
+            roster.tick(now + patience);
+            assert_eq!(roster.talking(), [1]);
+            roster.tick(now + patience + Duration::from_secs(1));
+            assert_eq!(roster.talking(), [0_u32; 0]);
+            let standing = roster.standing(1);
+            assert_eq!(standing.own, floor::Standing::Refused(Refusal::Silent));
+        }
+    }
+
+    #[test]
+    fn who_keys_a_transmitter_only_later_is_missed_as_soon() {
         let (mut roster, now) = roster(Mode::All);
-        roster.start(1, now).expect("allowed");
-        roster.tick(now + HEARTBEAT);
-        assert_eq!(roster.talking(), [1]);
-        roster.tick(now + HEARTBEAT + Duration::from_secs(1));
-        assert_eq!(roster.talking(), [0_u32; 0]);
-        let standing = roster.standing(1);
-        assert_eq!(standing.own, floor::Standing::Refused(Refusal::Silent));
+        roster.start(1, false, now).expect("allowed");
+        roster.start(1, true, now).expect("allowed");
+        roster.tick(now + HEARTBEAT + Duration::from_millis(1));
+        assert!(roster.talking().is_empty());
     }
 
     #[test]
@@ -418,7 +440,7 @@ mod tests {
     #[test]
     fn who_talks_ends_when_the_bench_lets_nobody_talk() {
         let (mut roster, now) = roster(Mode::All);
-        roster.start(1, now).expect("allowed");
+        roster.start(1, false, now).expect("allowed");
         roster.take_orders();
         roster.set_mode(Mode::None);
         assert_eq!(roster.take_orders(), [Order::Heard(1, false)]);
@@ -427,13 +449,13 @@ mod tests {
             floor::Standing::Refused(Refusal::Mode)
         );
         roster.set_mode(Mode::All);
-        assert!(roster.start(1, now).is_ok());
+        assert!(roster.start(1, false, now).is_ok());
     }
 
     #[test]
     fn a_new_mixer_learns_who_is_there_and_who_talks() {
         let (mut roster, now) = roster(Mode::All);
-        roster.start(2, now).expect("allowed");
+        roster.start(2, false, now).expect("allowed");
         let orders = roster.orders_anew();
         assert!(orders.contains(&Order::Heard(2, true)));
         assert!(orders.contains(&Order::Heard(1, false)));
@@ -443,13 +465,13 @@ mod tests {
     #[test]
     fn who_leaves_does_not_talk() {
         let (mut roster, now) = roster(Mode::One);
-        roster.start(1, now).expect("allowed");
+        roster.start(1, false, now).expect("allowed");
         roster.take_orders();
         roster.leave(1);
         assert_eq!(
             roster.take_orders(),
             [Order::Heard(1, false), Order::Leave(1)]
         );
-        assert!(roster.start(2, now).is_ok());
+        assert!(roster.start(2, false, now).is_ok());
     }
 }

@@ -212,7 +212,7 @@ impl Session {
                 Some(event) => Ok(event),
                 None => {
                     let now = Instant::now();
-                    let patience = [self.next_deadline().map(|(at, _)| at), self.news.deadline()]
+                    let patience = [self.next_deadline(), self.news.deadline()]
                         .into_iter()
                         .flatten()
                         .min()
@@ -238,27 +238,44 @@ impl Session {
         }
     }
 
-    fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        let silence = self
-            .last_ping
-            .map(|at| (at + WAIT_FOR_RETURN, "the page has gone silent"));
-        let reanswer = self.negotiation.offer_out_since().map(|at| {
-            (
-                at + WAIT_FOR_REANSWER,
-                "the page did not answer an offer: is it of another version?",
-            )
-        });
-        [self.deadline, silence, reanswer]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+    fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.silent_from(), self.reanswer_due()];
+        let deadlines = deadlines.into_iter().chain([self.deadline]).flatten();
+        deadlines.map(|(at, _)| at).min()
     }
 
-    fn give_up_if_due(&self) -> ControlFlow<String> {
-        match self.next_deadline() {
-            Some((at, why)) if at <= Instant::now() => ControlFlow::Break(why.to_owned()),
-            _ => ControlFlow::Continue(()),
+    /// When a page that pings is taken for gone.
+    fn silent_from(&self) -> Option<(Instant, &'static str)> {
+        let at = self.last_ping? + WAIT_FOR_RETURN;
+        Some((at, "the page has gone silent"))
+    }
+
+    fn reanswer_due(&self) -> Option<(Instant, &'static str)> {
+        let at = self.negotiation.offer_out_since()? + WAIT_FOR_REANSWER;
+        Some((
+            at,
+            "the page did not answer an offer: is it of another version?",
+        ))
+    }
+
+    fn give_up_if_due(&mut self) -> ControlFlow<String> {
+        let now = Instant::now();
+        let is_due = |(at, _): &(Instant, _)| *at <= now;
+        if let Some((_, why)) = self.reanswer_due().filter(is_due) {
+            return ControlFlow::Break(why.to_owned());
         }
+        let lost = self.deadline.filter(is_due);
+        match lost.or_else(|| self.silent_from().filter(is_due)) {
+            Some((_, why)) => self.is_lost(why.to_owned()),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Nobody wanted the end. Who is told farewell is wanted no more; a page to which nobody
+    /// says anything comes back as soon as it can, and it may well be there.
+    fn is_lost(&mut self, why: String) -> ControlFlow<String> {
+        self.farewell = false;
+        ControlFlow::Break(why)
     }
 
     fn handle(&mut self, event: Event) -> ControlFlow<String> {
@@ -291,7 +308,7 @@ impl Session {
                 return self.page_has_left();
             }
             Event::PipelineError { source, text } => {
-                return ControlFlow::Break(format!("{source}: {text}"));
+                return self.is_lost(format!("{source}: {text}"));
             }
             Event::TakeAnswer { answer, reply } => {
                 reply(self.take_answer(&answer));
@@ -312,7 +329,7 @@ impl Session {
             Event::Seat(SeatEvent::Silent) => match self.state {
                 // A page that was closed while a person was on the way: another may come.
                 PeerState::Waiting => {}
-                _ => return ControlFlow::Break("the connection was lost".into()),
+                _ => return self.is_lost("the connection was lost".into()),
             },
             Event::StreamsChanged => {
                 if self.state == PeerState::Connected {
@@ -364,7 +381,7 @@ impl Session {
             WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed
                 if was_connected =>
             {
-                return ControlFlow::Break("the connection was lost".into());
+                return self.is_lost("the connection was lost".into());
             }
             WebRTCPeerConnectionState::Disconnected if was_connected && self.deadline.is_none() => {
                 self.deadline = Some((Instant::now() + WAIT_FOR_RETURN, "the connection was lost"));

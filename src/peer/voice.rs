@@ -36,7 +36,7 @@ impl Session {
     /// The person at the page begins to talk. First the transmitters: who believes to be on
     /// the air and is not is better told so.
     pub(super) fn begin_talking(&mut self, transmit: &[String], at: Instant) {
-        let begun = self.intercom.start(self.id);
+        let begun = self.intercom.start(self.id, !transmit.is_empty());
         if let Err(refusal) = begun.and_then(|()| self.transmit_on(transmit, at)) {
             self.release_keys();
             self.intercom.refuse(self.id, refusal);

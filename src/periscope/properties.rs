@@ -206,9 +206,10 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
             .blurb(
                 "For how many milliseconds a page that controls may be silent. Then it loses \
                  control and every instrument is made safe: event instrument-safe out of all \
-                 data_src pads. The page sends a heartbeat every 200 ms; less than 500 mistakes \
-                 a weak Wi-Fi for a dead page. 0: off, only the end of the connection counts, \
-                 which may be noticed after many seconds",
+                 data_src pads; and if it talks it is not heard any more, but after 3 s at the \
+                 earliest if it keys no transmitter. The page sends a heartbeat every 100 ms; \
+                 less than 500 mistakes a weak Wi-Fi for a dead page. 0: off, only the end of \
+                 the connection counts, which may be noticed after many seconds",
             )
             .maximum(60_000)
             .default_value(DEFAULT_HEARTBEAT_TIMEOUT)

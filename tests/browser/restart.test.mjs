@@ -1,5 +1,5 @@
 // @ts-check
-/** Pages that are open while the bench is restarted come back by themselves, whatever way they came. */
+/** Pages that the bench has lost, or that have lost the bench, come back by themselves, whatever way they came. */
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -89,6 +89,20 @@ inEachBrowser((scenario) => {
       await second.viewers(3);
       for (const page of pages) await shows(page, GREEN);
     }));
+
+  scenario('a page that hung until the bench gave it up comes back', async ({ bench, open }) => {
+    const p = await bench(plain(RED.argb));
+    const page = await open(`${FILE_URL}#${await p.code()}`);
+    await shows(page, RED);
+    // While a dialog is open nothing in the page goes on; the browser itself answers the network all the time.
+    const dialog = new Promise((resolve) => page.tab.once('dialog', resolve));
+    await page.tab.evaluate(() => void setTimeout(() => alert('out for lunch')));
+    const opened = /** @type {import('puppeteer-core').Dialog} */ (await dialog);
+    await p.stdout.line(/peer 1 closed: the page has gone silent/);
+    await opened.accept();
+    await page.until('another session', () => /as peer 2/.test(document.querySelector('#status')?.textContent ?? ''));
+    await shows(page, RED);
+  });
 
   for (const [number, way] of ['by code, from a file', 'by code, served by the bench', 'by the address with its key'].entries()) {
     scenario(`a page comes back to a bench that was away for longer (${way})`, ({ bench, open }) =>

@@ -118,7 +118,7 @@ fn a_check_that_is_replayed_under_an_old_address_moves_nothing_and_keeps_nobody_
     bench.receive(FIRST, &recorded);
     bench.receive_check(SECOND, &browser);
     bench.events.clear();
-    bench.pass(Duration::from_secs(14));
+    bench.pass(bench.desk.limits.silence - Duration::from_secs(1));
     assert_eq!(
         bench.receive(FIRST, &recorded),
         Outcome::Replied,
