@@ -8,12 +8,17 @@
  */
 
 /** @typedef {'h264' | 'vp8'} Codec */
-/** @typedef {{width: number, height: number, rate: number, codec: Codec, kbit: number, sound: boolean, address: string}} Scene address: of this machine, at which viewers find the sender */
+/**
+ * `sweep`: the source is a 240th slower than `rate`, so that within 4 s each phase between it and a screen of 60 Hz comes
+ * once. With the very rate of the screen the phase is chance, up to a picture's time, and stays what it is for a whole load.
+ * `address`: of this machine, at which viewers find the sender.
+ * @typedef {{width: number, height: number, rate: number, sweep: boolean, codec: Codec, kbit: number, sound: boolean, address: string}} Scene
+ */
 /** @typedef {'periscopeRaw' | 'periscopeEncoded' | 'periscopeThrough' | 'periscopeEcho' | 'webrtcsinkRaw' | 'webrtcsinkEncoded' | 'plain'} Way */
 
 /** Moving rings fill the bitrate that the encoder is given; a ball would not. @param {Scene} scene */
-const picture = ({ width, height, rate }) =>
-  `videotestsrc name=clock is-live=true pattern=zone-plate kx2=20 ky2=20 kt=1 ! video/x-raw,format=I420,width=${width},height=${height},framerate=${rate}/1`;
+const picture = ({ width, height, rate, sweep }) =>
+  `videotestsrc name=clock is-live=true pattern=zone-plate kx2=20 ky2=20 kt=1 ! video/x-raw,format=I420,width=${width},height=${height},framerate=${sweep ? `${rate * 239}/240` : `${rate}/1`}`;
 
 const SOUND = 'audiotestsrc is-live=true volume=0.1';
 
