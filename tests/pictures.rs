@@ -1,4 +1,4 @@
-//! Pictures on their way to a viewer: past webrtcbin's elements, or through them.
+//! Pictures and sound on their way to a viewer: past webrtcbin's elements, or through them.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -17,6 +17,30 @@ fn bench(properties: &str) -> Bench {
          videotestsrc is-live=true pattern=snow ! \
          video/x-raw,width=320,height=240,framerate=30/1 ! p."
     ))
+}
+
+fn bench_with_sound(properties: &str) -> Bench {
+    Bench::start(&format!(
+        "periscope name=p http=false console=off {properties} audiotestsrc is-live=true ! p."
+    ))
+}
+
+/// Connects a viewer who asks for what got lost, and loses so many percent from now on.
+fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
+    let (id, offer) = bench.offer().unwrap();
+    let mut viewer = Viewer::new(ALL);
+    // Receivers made of webrtcbin ask for nothing, unless they are told to.
+    viewer
+        .webrtcbin
+        .connect("on-new-transceiver", false, |values| {
+            let transceiver = values[1].get::<gst::glib::Object>().unwrap();
+            transceiver.set_property("do-nack", true);
+            None
+        });
+    let percent = lossy(&viewer);
+    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(id));
+    viewer.peer = id;
+    (viewer, percent)
 }
 
 /// What the statistics say of the packets that did not go through webrtcbin.
@@ -47,25 +71,44 @@ fn where_lips_are_kept_in_step_pictures_go_through_webrtcbin() {
 #[test]
 fn what_got_lost_is_sent_again() {
     let bench = bench("");
-    let (id, offer) = bench.offer().unwrap();
-    let mut viewer = Viewer::new(ALL);
-    // Receivers made of webrtcbin ask for nothing, unless they are told to.
-    viewer
-        .webrtcbin
-        .connect("on-new-transceiver", false, |values| {
-            let transceiver = values[1].get::<gst::glib::Object>().unwrap();
-            transceiver.set_property("do-nack", true);
-            None
-        });
-    let percent = lossy(&viewer);
-    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(id));
-    viewer.peer = id;
+    let (viewer, percent) = connect_lossy(&bench);
     viewer.wait_packets("H264", 30);
     percent.store(10, Ordering::Relaxed);
     wait_until("packets that were sent again", || {
         packets(&bench, &viewer, "packets-sent-again") >= Some(20)
     });
     viewer.wait_packets("H264", 60);
+}
+
+#[test]
+fn sound_goes_past_webrtcbin() {
+    let bench = bench_with_sound("");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("OPUS", 60);
+    wait_until("packets in the statistics", || {
+        packets(&bench, &viewer, "packets-sent") >= Some(60)
+    });
+}
+
+#[test]
+fn where_lips_are_kept_in_step_sound_goes_through_webrtcbin() {
+    let bench = bench_with_sound("sync=true");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("OPUS", 60);
+    wait_until("statistics", || peer(&bench, &viewer).is_some());
+    assert_eq!(packets(&bench, &viewer, "packets-sent"), None);
+}
+
+#[test]
+fn sound_that_got_lost_is_sent_again() {
+    let bench = bench_with_sound("");
+    let (viewer, percent) = connect_lossy(&bench);
+    viewer.wait_packets("OPUS", 30);
+    percent.store(10, Ordering::Relaxed);
+    wait_until("packets that were sent again", || {
+        packets(&bench, &viewer, "packets-sent-again") >= Some(20)
+    });
+    viewer.wait_packets("OPUS", 60);
 }
 
 #[test]

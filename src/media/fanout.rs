@@ -1,5 +1,5 @@
 //! Hands every buffer of one `appsink` to any number of consumers: `appsrc`s in other
-//! pipelines, and viewers whose pictures go past any pipeline ([`crate::rtp`]).
+//! pipelines, and viewers whose streams go past any pipeline ([`crate::rtp`]).
 //!
 //! The sink never waits: what a consumer cannot take is dropped for that consumer
 //! alone. Consumers of an encoded stream start, and start again after a drop, with
@@ -17,8 +17,8 @@ use gst::prelude::*;
 
 use super::gate::Gate;
 use super::key_frames::KeyFrameRequests;
+use crate::rtp::frame::Frame;
 use crate::rtp::packetizer::Packetizer;
-use crate::rtp::picture::Picture;
 use crate::rtp::transmitter::{self, Readiness};
 
 /// What flows through a [`Fanout`], which decides what a slow consumer loses.
@@ -70,8 +70,8 @@ struct Shared {
 #[derive(Debug, Clone)]
 struct Item {
     sample: gst::Sample,
-    /// The same as payloads of RTP packets, if it is a picture.
-    picture: Option<Arc<Picture>>,
+    /// The same as payloads of RTP packets, if it is encoded.
+    frame: Option<Arc<Frame>>,
 }
 
 /// The newest encoded pictures from a key frame on; none if that is too long ago.
@@ -136,7 +136,7 @@ struct Consumer {
 pub(crate) enum Outlet {
     /// Set up by [`Fanout::configure`], and started: one that is not running refuses buffers.
     Pipeline(gst_app::AppSrc),
-    /// Encoded pictures of a viewer.
+    /// Encoded pictures or sound of a viewer.
     Rtp(transmitter::Outlet),
 }
 
@@ -187,8 +187,8 @@ impl Fanout {
                         {
                             packetizer = (name.to_string(), Packetizer::of(caps));
                         }
-                        let picture = packetizer.1.as_mut().and_then(|p| p.cut(&sample));
-                        Fanout(inner).distribute(&Item { sample, picture });
+                        let frame = packetizer.1.as_mut().and_then(|p| p.cut(&sample));
+                        Fanout(inner).distribute(&Item { sample, frame });
                     }
                     Ok(gst::FlowSuccess::Ok)
                 })
@@ -382,7 +382,7 @@ fn copied(item: &Item, buffer: &gst::BufferRef) -> Option<Item> {
             .caps_if_some(caps.as_ref())
             .segment_if_some(item.sample.segment())
             .build(),
-        picture: item.picture.clone(),
+        frame: item.frame.clone(),
     })
 }
 
@@ -418,7 +418,7 @@ impl Outlet {
         match self {
             // Fails while the consumer's pipeline stops: it is about to unlink.
             Self::Pipeline(appsrc) => appsrc.push_sample(&item.sample).is_ok(),
-            Self::Rtp(outlet) => item.picture.as_ref().is_some_and(|p| outlet.send(p)),
+            Self::Rtp(outlet) => item.frame.as_ref().is_some_and(|f| outlet.send(f)),
         }
     }
 }
@@ -547,7 +547,7 @@ mod tests {
         gst::init().expect("GStreamer");
         Some(Item {
             sample: gst::Sample::builder().build(),
-            picture: None,
+            frame: None,
         })
     }
 

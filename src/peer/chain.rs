@@ -1,4 +1,4 @@
-//! The way of one stream through webrtcbin: sound, and pictures that cannot go past it.
+//! The way of one stream through webrtcbin, where it cannot go past it.
 //!
 //! ```text
 //! Fanout ─▸ appsrc ─ payloader ─ webrtcbin
@@ -12,9 +12,9 @@ use gst::prelude::*;
 
 use super::feed::Agreement;
 use super::rtc::{self, Rtc};
-use super::skip::{Fate, Skip};
 use crate::media::codec::Codec;
 use crate::media::fanout::Fanout;
+use crate::rtp::skip::{Fate, Skip};
 
 /// Where a stream of RTP packets stands. One that goes on under the same SSRC must go on
 /// from here: SRTP takes older sequence numbers for a replay (RFC 3711, section 3.3.2).
@@ -83,10 +83,6 @@ impl Chain {
 
     pub(super) const fn appsrc(&self) -> &gst_app::AppSrc {
         &self.appsrc
-    }
-
-    pub(super) const fn is_sound(&self) -> bool {
-        self.skip.is_some()
     }
 
     /// RTP timestamp of running time 0.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Fanout ─┬▸ Chain: appsrc ─ payloader ─ webrtcbin
-//!         └▸ Transmitter (pictures, past webrtcbin)
+//!         └▸ Transmitter (past webrtcbin)
 //! ```
 
 use std::sync::Arc;
@@ -34,7 +34,11 @@ pub(crate) struct Agreement {
 }
 
 impl Agreement {
-    /// For what sends pictures past webrtcbin.
+    fn is_sound(&self) -> bool {
+        self.codec.codec.media() == "audio"
+    }
+
+    /// For what sends past webrtcbin.
     fn description(&self) -> rtp::Description {
         let Extensions {
             playout_delay,
@@ -45,6 +49,7 @@ impl Agreement {
                 ssrc: self.ssrc,
                 payload_type: self.payload_type,
             },
+            is_sound: self.is_sound(),
             // Numbers of 1 to 14.
             playout_delay: playout_delay.then_some(playout_delay::ID as u8),
             transport_feedback: transport_feedback.then_some(transport_feedback::ID as u8),
@@ -64,6 +69,7 @@ pub(crate) struct Feed {
     link: Option<Link>,
     subscription: Subscription,
     way: Way,
+    is_sound: bool,
     /// Of pictures: what of them goes out.
     gate: Arc<Gate>,
     /// Where the viewer reports what its network takes, if there is an encoder to follow.
@@ -107,6 +113,7 @@ impl Feed {
             link: None,
             subscription,
             way,
+            is_sound: agreed.is_sound(),
             gate: Arc::default(),
             place: None,
             size: Size::Main,
@@ -122,7 +129,7 @@ impl Feed {
     /// Of a video, the RTP timestamp of running time 0.
     pub(crate) fn begin(&self) -> Option<u32> {
         match &self.way {
-            Way::Webrtcbin(chain) if chain.is_sound() => None,
+            _ if self.is_sound => None,
             Way::Webrtcbin(chain) => chain.timestamp_offset(),
             Way::Port(outlet) => outlet.timestamp_offset(),
         }
@@ -154,8 +161,9 @@ impl Feed {
 
     /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
     pub(crate) fn skip(&self, duration: Duration) {
-        if let Way::Webrtcbin(chain) = &self.way {
-            chain.skip(duration);
+        match &self.way {
+            Way::Webrtcbin(chain) => chain.skip(duration),
+            Way::Port(outlet) => outlet.skip(duration),
         }
     }
 

@@ -136,8 +136,7 @@ impl Sending {
             Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
         });
         let is_video = codec.codec.media() == "video";
-        let transmitter = transmitter.filter(|_| is_video);
-        if transmitter.is_some() && self.again.is_none() {
+        if is_video && transmitter.is_some() && self.again.is_none() {
             self.again = rtc.retransmission_on(mline, payload_type, self.ssrc);
         }
         let agreement = Agreement {

@@ -26,7 +26,6 @@ mod opening;
 pub(crate) mod peers;
 pub(crate) mod rtc;
 pub(crate) mod session;
-mod skip;
 mod sources;
 mod talk;
 mod voice;

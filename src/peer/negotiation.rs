@@ -418,7 +418,10 @@ impl Session {
             Agreed::Open => Extensions::offered(),
             Agreed::On(..) | Agreed::Refused => Extensions::default(),
         };
-        let caps = rtc::rtp_caps(&offered, ssrc, extensions);
+        let mut caps = rtc::rtp_caps(&offered, ssrc, extensions);
+        if matches!(agreed, Agreed::Open) {
+            rtc::offer_repairs(&mut caps);
+        }
         let msid = self.media.msid(&stream.name);
         let pad = self.rtc.add_sender(mline, &msid, &caps)?;
         let sending = Sending::new(&stream.name, offered, agreed, pad.clone(), ssrc, extensions);

@@ -264,8 +264,8 @@ impl Rtc {
             gst_webrtc::WebRTCRTPTransceiverDirection::Sendonly,
         );
         transceiver.set_property("codec-preferences", caps);
-        // What got lost is sent again (RFC 4588): the next key frame may be seconds away. Sound
-        // does not wait for it.
+        // What got lost is sent again (RFC 4588): the next key frame may be seconds away. Of
+        // sound webrtcbin itself would send it as RTX, which browsers do not take.
         let is_video = caps
             .structure(0)
             .is_some_and(|codec| codec.get::<&str>("media") == Ok("video"));
@@ -532,6 +532,17 @@ pub(crate) fn rtp_caps(
         caps = caps.structure(structure.build());
     }
     caps.build()
+}
+
+/// Has an offer say of sound, too, that what got lost is sent again (RFC 4585, section 4.2; of
+/// video webrtcbin says so itself). Sound is not sent again as a stream of its own: browsers
+/// know RTX for pictures only.
+pub(crate) fn offer_repairs(caps: &mut gst::Caps) {
+    for structure in caps.make_mut().iter_mut() {
+        if structure.get::<&str>("media") == Ok("audio") {
+            structure.set("rtcp-fb-nack", true);
+        }
+    }
 }
 
 /// RTP caps of the line on which a page sends what is said there. Speech is mono, and what

@@ -124,7 +124,7 @@ pub(super) struct Session {
     /// Streams that have been offered and will most likely be taken: their encoders run
     /// while the page makes its answer.
     pub(super) warm: Vec<Subscription>,
-    /// Decided about when the first video starts.
+    /// Decided about when the first stream starts.
     pub(super) transmitter: OnceCell<Option<Arc<Transmitter>>>,
     pub(super) last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.
@@ -477,14 +477,11 @@ impl Session {
             .streams = sent;
     }
 
-    /// What sends pictures past webrtcbin, if there are any and that can be: at the shared port,
-    /// and where lips need not be kept in step. For that a browser needs sender reports, which
-    /// webrtcbin has.
+    /// What sends pictures and sound past webrtcbin, if there are any and that can be: at the
+    /// shared port, and where lips need not be kept in step. For that a browser needs sender
+    /// reports, which webrtcbin has.
     fn transmitter(&self) -> Option<Arc<Transmitter>> {
-        let mut codecs = self.negotiation.sending().filter_map(Sending::codec);
-        if !codecs.any(|codec| codec.media() == "video") {
-            return None;
-        }
+        self.negotiation.sending().find_map(Sending::codec)?;
         let open = || {
             let seat = self.seat.as_ref()?;
             let may = !self.media.keeps_lips_in_step();

@@ -310,9 +310,9 @@ pub(super) fn all() -> Vec<glib::ParamSpec> {
                  small), thinned, buffers-sent and buffers-dropped; messages-sent and \
                  messages-dropped; commands and commands-refused; what its network takes as \
                  estimate in bit/s, congestion, queue in ms and loss from 0 to 1; packets-sent \
-                 and packets-sent-again, RTP packets of pictures that do not pass webrtcbin, \
-                 and how many of them went out because others had got lost; packets-lost, those \
-                 that this computer did not take; webrtc, what webrtcbin tells), \
+                 and packets-sent-again, RTP packets that do not pass webrtcbin, and how many of \
+                 them went out because others had got lost; packets-lost, those that this \
+                 computer did not take; webrtc, what webrtcbin tells), \
                  the running encoders (field encoders: stream, codec, element, encoding (main or \
                  small) and bitrate in kbit/s), what came to the UDP port (field port: \
                  peers that are there, packets delivered, checks answered, and for each reason \

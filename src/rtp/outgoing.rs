@@ -84,6 +84,16 @@ impl Outgoing {
         burst.add(|out| format.write(out, srtp, packet, transport));
     }
 
+    /// Sends what was added ahead of all that waits.
+    pub(super) fn flush_at_once(&mut self, departure: &Departure<'_>) {
+        if self.burst.count() > 0 {
+            let (segment, count) = (self.burst.segment(), self.burst.count());
+            let bytes = self.burst.bytes();
+            departure.seat.send(departure.path, bytes, segment, count);
+            self.burst.clear();
+        }
+    }
+
     /// Sends what was added, now or later.
     pub(super) fn flush(&mut self, departure: &Departure<'_>) {
         if self.burst.count() == 0 {

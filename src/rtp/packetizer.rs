@@ -1,15 +1,16 @@
-//! Cuts encoded pictures into payloads of RTP packets, once for all viewers.
+//! Cuts encoded pictures and sound into payloads of RTP packets, once for all viewers.
 //!
-//! GStreamer's payloaders know how (RFC 6184, RFC 7741). One stands here by itself between
+//! GStreamer's payloaders know how (RFC 6184, RFC 7741, RFC 7587). One stands here by itself between
 //! two pads: what goes in comes out in the same call, and there is no thread and no clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use gst::prelude::*;
 use rtp_types::RtpPacket;
 
-use super::picture::{CLOCK_RATE, Numbering, Picture};
+use super::frame::{Frame, Numbering};
 use crate::media::codec::Codec;
 use crate::media::elements;
 
@@ -17,25 +18,24 @@ use crate::media::elements;
 /// below the 1280 bytes that every network carries.
 const MTU: u32 = 1188;
 
-/// Made for the encoded pictures of one source.
+/// Made for what one encoder gives.
 pub(crate) struct Packetizer {
+    codec: Codec,
     payloader: gst::Element,
     input: gst::Pad,
     output: gst::Pad,
-    numbering: Numbering,
-    /// Of H.264, which may have some that are packets of their own.
-    has_delimiters: bool,
     /// What comes out; a leaf among the locks.
     collected: Arc<Mutex<Vec<gst::Buffer>>>,
     caps: Option<gst::Caps>,
 }
 
 impl Packetizer {
-    /// None for what is no video in a codec that is sent.
+    /// None for what is not in a codec that is sent.
     pub(crate) fn of(caps: &gst::CapsRef) -> Option<Self> {
         let codec = match caps.structure(0)?.name().as_str() {
             "video/x-h264" => Codec::H264,
             "video/x-vp8" => Codec::Vp8,
+            "audio/x-opus" => Codec::Opus,
             _ => return None,
         };
         match Self::new(codec) {
@@ -77,7 +77,7 @@ impl Packetizer {
             .event_function(|_, _, _| true)
             .build();
         let input =
-            gst::Pad::builder_from_template(&any("pictures", gst::PadDirection::Src)?).build();
+            gst::Pad::builder_from_template(&any("frames", gst::PadDirection::Src)?).build();
         let checks = gst::PadLinkCheck::empty();
         let sink = payloader.static_pad("sink").context("no sink pad")?;
         let source = payloader.static_pad("src").context("no source pad")?;
@@ -87,26 +87,23 @@ impl Packetizer {
         input.set_active(true)?;
         payloader.set_state(gst::State::Playing)?;
 
-        input.push_event(gst::event::StreamStart::new("pictures"));
+        input.push_event(gst::event::StreamStart::new("frames"));
         Ok(Self {
+            codec,
             payloader,
             input,
             output,
-            numbering: match codec {
-                Codec::Vp8 => Numbering::PictureId,
-                Codec::H264 | Codec::Opus => Numbering::None,
-            },
-            has_delimiters: codec == Codec::H264,
             collected,
             caps: None,
         })
     }
 
-    /// Cuts one picture. None if there is nothing in it that can be sent.
-    pub(crate) fn cut(&mut self, sample: &gst::Sample) -> Option<Arc<Picture>> {
+    /// Cuts one buffer. None if there is nothing in it that can be sent.
+    pub(crate) fn cut(&mut self, sample: &gst::Sample) -> Option<Arc<Frame>> {
         let buffer = sample.buffer_owned()?;
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let running_time = segment.to_running_time(buffer.pts())?;
+        let duration = buffer.duration();
         if self.caps.as_deref() != sample.caps() {
             let caps = sample.caps_owned()?;
             self.input.push_event(gst::event::Caps::new(&caps));
@@ -122,19 +119,37 @@ impl Packetizer {
                 .unwrap_or_else(PoisonError::into_inner),
         );
         if let Err(error) = cut {
-            gst::debug!(crate::CAT, "a picture could not be cut: {error}");
+            gst::debug!(crate::CAT, "a frame could not be cut: {error}");
             return None;
         }
         let bytes = packets.iter().map(|packet| packet.size()).sum();
-        let mut picture = Picture::new(ticks(running_time), self.numbering, bytes);
+        let numbering = match self.codec {
+            Codec::Vp8 => Numbering::PictureId,
+            Codec::H264 | Codec::Opus => Numbering::None,
+        };
+        let mut frame = Frame::new(self.ticks(running_time), numbering, bytes);
+        if self.codec == Codec::Opus {
+            frame.duration = duration.map_or(Duration::ZERO, Into::into);
+        }
         for packet in packets {
             let bytes = packet.map_readable().ok()?;
             let packet = RtpPacket::parse(&bytes).ok()?;
-            if !(self.has_delimiters && is_delimiter(packet.payload())) {
-                picture.add(packet.payload(), packet.marker_bit());
+            if !(self.codec == Codec::H264 && is_delimiter(packet.payload())) {
+                frame.add(packet.payload(), packet.marker_bit());
             }
         }
-        (picture.len() > 0).then(|| Arc::new(picture))
+        (frame.len() > 0).then(|| Arc::new(frame))
+    }
+
+    /// The RTP clock begins anew after 13 hours, that of sound after 24.
+    fn ticks(&self, running_time: gst::ClockTime) -> u32 {
+        let rate = u64::from(self.codec.clock_rate().unsigned_abs());
+        let second = gst::ClockTime::SECOND.nseconds();
+        let ticks = running_time
+            .nseconds()
+            .mul_div_round(rate, second)
+            .unwrap_or_default();
+        ticks as u32
     }
 }
 
@@ -152,27 +167,21 @@ fn is_delimiter(payload: &[u8]) -> bool {
     payload.first().is_some_and(|unit| unit & 0x1f == 9)
 }
 
-/// The RTP clock begins anew after 13 hours.
-fn ticks(running_time: gst::ClockTime) -> u32 {
-    let second = gst::ClockTime::SECOND.nseconds();
-    let ticks = running_time
-        .nseconds()
-        .mul_div_round(CLOCK_RATE, second)
-        .unwrap_or_default();
-    ticks as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// What an encoder makes of a moment of noise.
     fn encoded(width: u32, height: u32, encoder: &str) -> Vec<gst::Sample> {
-        gst::init().expect("GStreamer");
-        let text = format!(
+        made(&format!(
             "videotestsrc pattern=snow num-buffers=3 ! video/x-raw,width={width},height={height},framerate=30/1 \
-             ! {encoder} ! appsink name=sink sync=false"
-        );
+             ! {encoder}"
+        ))
+    }
+
+    fn made(description: &str) -> Vec<gst::Sample> {
+        gst::init().expect("GStreamer");
+        let text = format!("{description} ! appsink name=sink sync=false");
         let pipeline = gst::parse::launch(&text).expect("a pipeline");
         pipeline.set_state(gst::State::Playing).expect("starts");
         let sink = pipeline
@@ -199,16 +208,12 @@ mod tests {
                 .iter()
                 .map(|sample| packetizer.cut(sample).expect("a picture"))
                 .collect();
-            for (sample, picture) in samples.iter().zip(&pictures) {
-                let bytes: usize = picture.payloads().map(|(payload, _)| payload.len()).sum();
+            for (sample, frame) in samples.iter().zip(&pictures) {
+                let bytes: usize = frame.payloads().map(|(payload, _)| payload.len()).sum();
                 let size = sample.buffer().map_or(0, |buffer| buffer.size());
                 assert!(bytes > size * 9 / 10, "{encoder}: {bytes} of {size} bytes");
-                assert!(
-                    picture
-                        .payloads()
-                        .all(|(p, _)| p.len() <= MTU as usize - 12)
-                );
-                let markers: Vec<bool> = picture.payloads().map(|(_, marker)| marker).collect();
+                assert!(frame.payloads().all(|(p, _)| p.len() <= MTU as usize - 12));
+                let markers: Vec<bool> = frame.payloads().map(|(_, marker)| marker).collect();
                 let (last, others) = markers.split_last().expect("packets");
                 assert!(*last && !others.contains(&true), "{encoder}: {markers:?}");
             }
@@ -216,6 +221,25 @@ mod tests {
             assert_eq!(pictures[1].time.wrapping_sub(pictures[0].time), 3_000);
             assert_eq!(pictures[2].time.wrapping_sub(pictures[1].time), 3_000);
         }
+    }
+
+    #[test]
+    fn each_packet_of_sound_is_one_of_rtp_on_its_own_clock() {
+        let samples = made("audiotestsrc num-buffers=10 ! opusenc frame-size=10");
+        let caps = samples[0].caps_owned().expect("caps");
+        let mut packetizer = Packetizer::of(&caps).expect("a codec");
+        let frames: Vec<_> = samples
+            .iter()
+            .map(|sample| packetizer.cut(sample).expect("sound"))
+            .collect();
+        for (sample, frame) in samples.iter().zip(&frames) {
+            let buffer = sample.buffer().expect("a buffer");
+            assert_eq!((frame.len(), frame.size()), (1, buffer.size()));
+            assert_eq!(Some(frame.duration), buffer.duration().map(Into::into));
+        }
+        // RFC 7587, section 4.1: 48 kHz.
+        let distance = frames[2].time.wrapping_sub(frames[1].time);
+        assert_eq!(distance, 480);
     }
 
     #[test]
@@ -231,7 +255,7 @@ mod tests {
             let caps = samples[0].caps_owned().expect("caps");
             let mut packetizer = Packetizer::of(&caps).expect("a video codec");
             let pictures = samples.iter().filter_map(|sample| packetizer.cut(sample));
-            pictures.map(|picture| picture.len()).collect()
+            pictures.map(|frame| frame.len()).collect()
         };
         assert_eq!(packets(true), packets(false));
     }
@@ -249,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_video_is_not_cut() {
+    fn what_is_not_encoded_is_not_cut() {
         gst::init().expect("GStreamer");
-        let caps = gst::Caps::new_empty_simple("audio/x-opus");
+        let caps = gst::Caps::new_empty_simple("audio/x-raw");
         assert!(Packetizer::of(&caps).is_none());
     }
 }

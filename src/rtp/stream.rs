@@ -3,16 +3,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::picture::{Numbering, Payload, Picture};
+use super::frame::{Frame, Numbering, Payload};
+use super::skip::{Fate, Skip};
 use super::srtp::{Srtp, TAG};
 
-/// Packets and pictures that can be sent again: two seconds at 30 pictures/s, or 8 Mbit/s.
-const MOST_PICTURES: usize = 60;
+/// Packets and frames that can be sent again: two seconds at 30 pictures/s, or 8 Mbit/s; more
+/// than half a second of sound.
+const MOST_FRAMES: usize = 60;
 const MOST_PACKETS: usize = 1_600;
 
 /// Two sources of the same pictures are not further apart than this, in ticks of the RTP clock.
 const AT_ONCE: u32 = 90_000;
+
+/// The RTP clock of sound in Hz (RFC 7587, section 4.1).
+const SOUND_RATE: u128 = 48_000;
 
 /// Fixed header of RTP, and of the block of extensions (RFC 8285, section 4.2).
 const HEADER: usize = 12;
@@ -22,6 +28,8 @@ const EXTENSIONS: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) route: Route,
+    /// Sound goes out ahead of pictures that wait: there is little of it, and late it is lost.
+    pub(crate) is_sound: bool,
     /// Number of the header extension that asks for no delay in the player, if there is one.
     pub(crate) playout_delay: Option<u8>,
     /// Number of the header extension with transport-wide sequence numbers.
@@ -65,6 +73,8 @@ pub(super) struct Stream {
     again: Counter,
     picture_id: u16,
     newest: Option<Newest>,
+    /// Of sound.
+    skip: Skip,
     sent: VecDeque<Sent>,
     /// Packets in `sent`.
     packets: usize,
@@ -79,9 +89,9 @@ struct Newest {
     is_whole: bool,
 }
 
-/// A picture that was sent.
+/// A frame that was sent.
 struct Sent {
-    picture: Arc<Picture>,
+    frame: Arc<Frame>,
     first: u64,
     picture_id: u16,
     time: u32,
@@ -120,6 +130,7 @@ impl Stream {
             again: Counter::new(),
             picture_id: rand::random::<u16>() & PICTURE_ID,
             newest: None,
+            skip: Skip::default(),
             sent: VecDeque::new(),
             packets: 0,
         }
@@ -129,7 +140,11 @@ impl Stream {
         self.format.description.route.ssrc
     }
 
-    /// Number for a source of pictures that is to follow all that there were.
+    pub(super) const fn is_sound(&self) -> bool {
+        self.format.description.is_sound
+    }
+
+    /// Number for a source of frames that is to follow all that there were.
     pub(super) const fn new_source(&mut self) -> u32 {
         self.sources += 1;
         self.sources
@@ -146,64 +161,82 @@ impl Stream {
         self.source = source;
     }
 
+    /// Leaves out so much of the sound.
+    pub(super) fn skip(&mut self, duration: Duration) {
+        self.skip.ask(duration);
+    }
+
+    /// The time of the next packet of sound. None if it is left out.
+    fn time_of_sound(&mut self, frame: &Frame) -> Option<u32> {
+        match self.skip.packet(frame.size(), frame.duration) {
+            Fate::LeftOut => None,
+            Fate::Sent(earlier) => {
+                let ticks = earlier.as_micros() * SOUND_RATE / 1_000_000;
+                Some(frame.time.wrapping_sub(ticks as u32))
+            }
+        }
+    }
+
     /// The time of the next picture, or of the next part of one: two sources may have pictures of
     /// the same moment, and what has the same time is one picture to a receiver.
-    fn time_of(&mut self, picture: &Picture, is_whole: bool) -> u32 {
+    fn time_of_picture(&mut self, frame: &Frame, is_whole: bool) -> u32 {
         let time = match &self.newest {
-            Some(newest) if !newest.is_whole && newest.source_time == picture.time => newest.time,
-            Some(newest) if newest.time.wrapping_sub(picture.time) < AT_ONCE => {
+            Some(newest) if !newest.is_whole && newest.source_time == frame.time => newest.time,
+            Some(newest) if newest.time.wrapping_sub(frame.time) < AT_ONCE => {
                 newest.time.wrapping_add(1)
             }
-            Some(_) | None => picture.time,
+            Some(_) | None => frame.time,
         };
         self.newest = Some(Newest {
-            source_time: picture.time,
+            source_time: frame.time,
             time,
             is_whole,
         });
         time
     }
 
-    /// The packets of the next picture.
+    /// The packets of the next frame. None if it is left out.
     pub(super) fn packets<'a>(
         &'a mut self,
-        picture: &'a Arc<Picture>,
-    ) -> (&'a Format, impl Iterator<Item = Packet<'a>>) {
-        let first = self.index.take(picture.len() as u64);
+        frame: &'a Arc<Frame>,
+    ) -> Option<(&'a Format, impl Iterator<Item = Packet<'a>>)> {
+        let is_whole = frame.payloads().any(|(_, marker)| marker);
+        let time = match self.format.description.is_sound {
+            true => self.time_of_sound(frame)?,
+            false => self.time_of_picture(frame, is_whole),
+        };
+        let first = self.index.take(frame.len() as u64);
         let picture_id = self.picture_id;
-        let is_whole = picture.payloads().any(|(_, marker)| marker);
         if is_whole {
             self.picture_id = (self.picture_id + 1) & PICTURE_ID;
         }
-        let time = self.time_of(picture, is_whole);
         self.keep(Sent {
-            picture: picture.clone(),
+            frame: frame.clone(),
             first,
             picture_id,
             time,
         });
         let route = self.format.description.route;
-        let packets = picture.payloads().zip(first..);
+        let packets = frame.payloads().zip(first..);
         let packets = packets.map(move |(payload, index)| Packet {
             payload,
-            numbering: picture.numbering,
+            numbering: frame.numbering,
             picture_id,
             time,
             route,
             index,
             original: None,
         });
-        (&self.format, packets)
+        Some((&self.format, packets))
     }
 
     fn keep(&mut self, sent: Sent) {
-        self.packets += sent.picture.len();
+        self.packets += sent.frame.len();
         self.sent.push_back(sent);
-        while self.sent.len() > MOST_PICTURES
-            || (self.packets > MOST_PACKETS && self.sent.len() > 1)
+        while self.sent.len() > MOST_FRAMES || (self.packets > MOST_PACKETS && self.sent.len() > 1)
         {
             let old = self.sent.pop_front();
-            self.packets -= old.map_or(0, |old| old.picture.len());
+            self.packets -= old.map_or(0, |old| old.frame.len());
         }
     }
 
@@ -216,7 +249,7 @@ impl Stream {
         let end = self.sent.partition_point(|sent| sent.first <= index);
         let sent = self.sent.get(end.checked_sub(1)?)?;
         let number = usize::try_from(index - sent.first).ok()?;
-        let payload = sent.picture.payload(number)?;
+        let payload = sent.frame.payload(number)?;
         let description = &self.format.description;
         let (route, index, original) = match description.again {
             Some(route) => (route, self.again.take(1), Some(sequence_number)),
@@ -224,7 +257,7 @@ impl Stream {
         };
         let packet = Packet {
             payload,
-            numbering: sent.picture.numbering,
+            numbering: sent.frame.numbering,
             picture_id: sent.picture_id,
             time: sent.time,
             route,
@@ -332,6 +365,7 @@ mod tests {
             ssrc: 0x0102_0304,
             payload_type: 96,
         },
+        is_sound: false,
         playout_delay: Some(1),
         transport_feedback: Some(2),
         again: Some(Route {
@@ -340,12 +374,12 @@ mod tests {
         }),
     };
 
-    fn picture(payloads: &[&[u8]], numbering: Numbering) -> Arc<Picture> {
-        let mut picture = Picture::new(9_000, numbering, 0);
+    fn frame(payloads: &[&[u8]], numbering: Numbering) -> Arc<Frame> {
+        let mut frame = Frame::new(9_000, numbering, 0);
         for (number, payload) in payloads.iter().enumerate() {
-            picture.add(payload, number + 1 == payloads.len());
+            frame.add(payload, number + 1 == payloads.len());
         }
-        Arc::new(picture)
+        Arc::new(frame)
     }
 
     /// With a key of zeros; the payload stays encrypted.
@@ -356,8 +390,10 @@ mod tests {
         out
     }
 
-    fn sent(stream: &mut Stream, picture: &Arc<Picture>) -> Vec<Vec<u8>> {
-        let (format, packets) = stream.packets(picture);
+    fn sent(stream: &mut Stream, frame: &Arc<Frame>) -> Vec<Vec<u8>> {
+        let Some((format, packets)) = stream.packets(frame) else {
+            return Vec::new();
+        };
         packets.map(|packet| written(format, &packet)).collect()
     }
 
@@ -378,8 +414,8 @@ mod tests {
     fn a_packet_has_the_header_that_was_negotiated() {
         let mut stream = Stream::new(DESCRIPTION);
         stream.index.0 = 0x1_ffff;
-        let picture = picture(&[b"one", b"two"], Numbering::None);
-        let packets = sent(&mut stream, &picture);
+        let frame = frame(&[b"one", b"two"], Numbering::None);
+        let packets = sent(&mut stream, &frame);
         let [first, second] = [&packets[0], &packets[1]].map(|p| RtpPacket::parse(p).expect("RTP"));
         assert_eq!(first.payload_type(), 96);
         assert_eq!(first.ssrc(), 0x0102_0304);
@@ -404,7 +440,7 @@ mod tests {
             transport_feedback: None,
             ..DESCRIPTION
         });
-        let packets = sent(&mut stream, &picture(&[b"one"], Numbering::None));
+        let packets = sent(&mut stream, &frame(&[b"one"], Numbering::None));
         assert_eq!(packets[0].len(), 12 + 3 + TAG);
     }
 
@@ -415,7 +451,7 @@ mod tests {
         for payloads in [[b"one", b"two"], [b"san", b"shi"]] {
             sent(
                 &mut stream,
-                &picture(&payloads.map(|p| p.as_slice()), Numbering::None),
+                &frame(&payloads.map(|p| p.as_slice()), Numbering::None),
             );
         }
         for (number, expected) in [(0xfffe, b"one"), (0xffff, b"two"), (0, b"san"), (1, b"shi")] {
@@ -439,15 +475,15 @@ mod tests {
             again: None,
             ..DESCRIPTION
         });
-        let first = sent(&mut stream, &picture(&[b"one", b"two"], Numbering::None));
+        let first = sent(&mut stream, &frame(&[b"one", b"two"], Numbering::None));
         let number = RtpPacket::parse(&first[0]).expect("RTP").sequence_number();
         let again = sent_again(&mut stream, number);
         assert_eq!(again.as_ref(), Some(&first[0]));
     }
 
-    fn times(stream: &mut Stream, picture: &Arc<Picture>) -> Vec<u32> {
+    fn times(stream: &mut Stream, frame: &Arc<Frame>) -> Vec<u32> {
         let offset = stream.format.timestamp_offset;
-        let packets = sent(stream, picture);
+        let packets = sent(stream, frame);
         let times = packets.iter().map(|packet| {
             let packet = RtpPacket::parse(packet).expect("RTP");
             packet.timestamp().wrapping_sub(offset)
@@ -455,10 +491,10 @@ mod tests {
         times.collect()
     }
 
-    fn part(time: u32, is_last: bool) -> Arc<Picture> {
-        let mut picture = Picture::new(time, Numbering::None, 0);
-        picture.add(b"part", is_last);
-        Arc::new(picture)
+    fn part(time: u32, is_last: bool) -> Arc<Frame> {
+        let mut frame = Frame::new(time, Numbering::None, 0);
+        frame.add(b"part", is_last);
+        Arc::new(frame)
     }
 
     #[test]
@@ -503,6 +539,33 @@ mod tests {
         }
     }
 
+    fn sound(time: u32) -> Arc<Frame> {
+        let mut frame = Frame::new(time, Numbering::None, 0);
+        frame.add(b"sound", false);
+        frame.duration = Duration::from_millis(10);
+        Arc::new(frame)
+    }
+
+    #[test]
+    fn sound_that_is_left_out_leaves_no_gap_in_numbers_and_times() {
+        let mut stream = Stream::new(Description {
+            is_sound: true,
+            ..DESCRIPTION
+        });
+        let first = stream.index.0;
+        assert_eq!(times(&mut stream, &sound(480)), [480]);
+        stream.skip(Duration::from_millis(10));
+        let sent: Vec<u32> = (2..100)
+            .flat_map(|number| times(&mut stream, &sound(number * 480)))
+            .collect();
+        let expected: Vec<u32> = (2..99).map(|number| number * 480).collect();
+        assert_eq!(
+            sent, expected,
+            "all moments, although one packet is missing"
+        );
+        assert_eq!(stream.index.0 - first, 98);
+    }
+
     #[test]
     fn a_source_goes_on_until_a_later_one_has_begun() {
         let mut stream = Stream::new(DESCRIPTION);
@@ -518,12 +581,12 @@ mod tests {
     fn what_is_long_past_is_not_kept() {
         let mut stream = Stream::new(DESCRIPTION);
         let first = stream.index.0 as u16;
-        for _ in 0..=MOST_PICTURES {
-            sent(&mut stream, &picture(&[b"one"], Numbering::None));
+        for _ in 0..=MOST_FRAMES {
+            sent(&mut stream, &frame(&[b"one"], Numbering::None));
         }
         assert_eq!(sent_again(&mut stream, first), None);
         assert!(sent_again(&mut stream, first.wrapping_add(1)).is_some());
-        let large = picture(&[b"x".as_slice(); MOST_PACKETS], Numbering::None);
+        let large = frame(&[b"x".as_slice(); MOST_PACKETS], Numbering::None);
         sent(&mut stream, &large);
         assert_eq!(stream.sent.len(), 1);
         assert_eq!(stream.packets, MOST_PACKETS);
@@ -536,7 +599,7 @@ mod tests {
         let payload: [&[u8]; 2] = [&[0x90, 0x80, 0xff, 0xff, 9], &[0x80, 0x80, 0xff, 0xff, 8]];
         for expected in [PICTURE_ID, 0] {
             let index = stream.index.0;
-            let packets = sent(&mut stream, &picture(&payload, Numbering::PictureId));
+            let packets = sent(&mut stream, &frame(&payload, Numbering::PictureId));
             for (packet, index) in packets.iter().zip(index..) {
                 let content = plain(packet, 0x0102_0304, index);
                 assert_eq!(content[2..4], (LONG | expected).to_be_bytes());

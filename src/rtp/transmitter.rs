@@ -1,6 +1,6 @@
-//! All pictures that one viewer gets, on their way from encoders to the shared port.
+//! All pictures and sound that one viewer gets, on their way from encoders to the shared port.
 //!
-//! Pictures come on the thread that distributes them, reports on the port's. Neither waits:
+//! Frames come on the threads that distribute them, reports on the port's. Neither waits:
 //! what may not leave at once, so that an access point can keep it, is sent by the port's
 //! pacer.
 //!
@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::feedback::{self, Feedback};
+use super::frame::Frame;
 use super::outgoing::{Departure, MAX_WAITING, Outgoing};
-use super::picture::Picture;
 use super::srtp::{MASTER, Srtcp};
 use super::stream::{Description, Stream};
 use crate::congestion::Packet;
@@ -27,7 +27,7 @@ const MAX_WAITING_AGAIN: usize = MAX_WAITING / 4;
 const AGAIN_AT_ONCE: f64 = 500.0;
 const AGAIN_A_SECOND: f64 = 1_000.0;
 
-/// Sends pictures to one viewer.
+/// Sends pictures and sound to one viewer.
 pub(crate) struct Transmitter {
     seat: Arc<Seat>,
     /// Origin of the times in what the viewer reports.
@@ -130,7 +130,7 @@ impl Transmitter {
         transmitter
     }
 
-    /// Where pictures of a stream go in. One that was there before goes on with its numbers:
+    /// Where frames of a stream go in. One that was there before goes on with its numbers:
     /// SRTP takes older ones for a replay (RFC 3711, section 3.3.2).
     pub(crate) fn stream(self: &Arc<Self>, description: Description) -> Outlet {
         let mut state = self.locked();
@@ -239,20 +239,26 @@ impl State {
         self.streams.iter_mut().find(|stream| stream.ssrc() == ssrc)
     }
 
-    fn send(&mut self, outlet: &Outlet, picture: &Arc<Picture>, departure: &Departure<'_>) -> bool {
-        if self.outgoing.waiting() > MAX_WAITING {
-            return false;
-        }
+    fn send(&mut self, outlet: &Outlet, frame: &Arc<Frame>, departure: &Departure<'_>) -> bool {
         let mut streams = self.streams.iter_mut();
         let Some(stream) = streams.find(|s| s.ssrc() == outlet.ssrc && s.admits(outlet.source))
         else {
             return false;
         };
+        let is_sound = stream.is_sound();
+        if !is_sound && self.outgoing.waiting() > MAX_WAITING {
+            return false;
+        }
         stream.go_on_with(outlet.source);
-        let (format, packets) = stream.packets(picture);
+        let Some((format, packets)) = stream.packets(frame) else {
+            return true;
+        };
         for packet in packets {
             self.outgoing.add(format, &packet, departure);
             self.counts.packets += 1;
+        }
+        if is_sound {
+            self.outgoing.flush_at_once(departure);
         }
         true
     }
@@ -262,11 +268,12 @@ impl State {
         let Some(stream) = streams.find(|s| s.ssrc() == ssrc) else {
             return false;
         };
-        if self.holds_back {
+        let is_sound = stream.is_sound();
+        if self.holds_back && !is_sound {
             return false;
         }
         for number in numbers {
-            let may = self.outgoing.waiting() <= MAX_WAITING_AGAIN;
+            let may = is_sound || self.outgoing.waiting() <= MAX_WAITING_AGAIN;
             if !may || !self.again.is_left(departure.now) {
                 return false;
             }
@@ -278,11 +285,14 @@ impl State {
             self.counts.packets += 1;
             self.counts.sent_again += 1;
         }
+        if is_sound {
+            self.outgoing.flush_at_once(departure);
+        }
         true
     }
 }
 
-/// What an outlet does with the next picture.
+/// What an outlet does with the next frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readiness {
     Open,
@@ -292,7 +302,7 @@ pub(crate) enum Readiness {
     Superseded,
 }
 
-/// Where one viewer's pictures of one stream go in.
+/// Where one viewer's frames of one stream go in.
 #[derive(Clone)]
 pub(crate) struct Outlet {
     transmitter: Arc<Transmitter>,
@@ -302,7 +312,7 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// For another source of pictures. An earlier one goes on until this one sends: what still
+    /// For another source of frames. An earlier one goes on until this one sends: what still
     /// comes from it then is not sent.
     pub(crate) fn renewed(&self) -> Self {
         let mut state = self.transmitter.locked();
@@ -313,11 +323,11 @@ impl Outlet {
         }
     }
 
-    /// Sends one picture. False if there is no way out at the moment, or a later source has
+    /// Sends one frame. False if there is no way out at the moment, or a later source has
     /// the stream.
-    pub(crate) fn send(&self, picture: &Arc<Picture>) -> bool {
+    pub(crate) fn send(&self, frame: &Arc<Frame>) -> bool {
         let transmitter = &self.transmitter;
-        transmitter.dispatch(|state, departure| state.send(self, picture, departure))
+        transmitter.dispatch(|state, departure| state.send(self, frame, departure))
     }
 
     pub(crate) fn readiness(&self) -> Readiness {
@@ -325,8 +335,16 @@ impl Outlet {
         let is_full = state.outgoing.waiting() > MAX_WAITING;
         match state.find(self.ssrc) {
             Some(stream) if !stream.admits(self.source) => Readiness::Superseded,
+            Some(stream) if stream.is_sound() => Readiness::Open,
             _ if is_full => Readiness::Full,
             _ => Readiness::Open,
+        }
+    }
+
+    /// Leaves out so much of the sound, so that the viewer plays what follows earlier.
+    pub(crate) fn skip(&self, duration: Duration) {
+        if let Some(stream) = self.transmitter.locked().find(self.ssrc) {
+            stream.skip(duration);
         }
     }
 

@@ -97,7 +97,7 @@ inEachBrowser((scenario) => {
     // While a dialog is open nothing in the page goes on; the browser itself answers the network all the time.
     const dialog = new Promise((resolve) => page.tab.once('dialog', resolve));
     await page.tab.evaluate(() => void setTimeout(() => alert('out for lunch')));
-    const opened = /** @type {import('puppeteer-core').Dialog} */ (await dialog);
+    const opened = /** @type {{accept: () => Promise<void>}} */ (await dialog);
     await p.stdout.line(/peer 1 closed: the page has gone silent/);
     await opened.accept();
     await page.until('another session', () => /as peer 2/.test(document.querySelector('#status')?.textContent ?? ''));

@@ -30,8 +30,8 @@ await onTwoHosts(import.meta.url, async () => {
   inEachBrowser(define, { timeout: limitOf(6), environment: server.environment });
 });
 
-/** @param {import('./harness/scenario.mjs').Define} scenario */
-function define(scenario) {
+/** @param {import('./harness/scenario.mjs').Define} scenario @param {import('./harness/settings.mjs').Kind} kind */
+function define(scenario, kind) {
   // Less than half of what would be made up without redundancy. Which packets get lost is chance, and 20 s are too short
   // for a finer bound: `scripts/bench audio` measures for minutes.
   for (const [loss, most] of /** @type {const} */ ([[5, 2], [15, 7]])) {
@@ -54,7 +54,9 @@ function define(scenario) {
         const played = now[ear].played - before[ear].played;
         const concealed = (100 * (now[ear].concealed - before[ear].concealed)) / played;
         assert.ok(played > RECORD * 48_000 * 0.9, `the ${ear} has played ${played} samples`);
-        assert.ok(concealed <= most, `the ${ear} has made up ${concealed.toFixed(2)} %`);
+        // Chromium asks for what got lost, and gets it in time.
+        const isRepaired = ear === 'page' && kind === 'chromium';
+        assert.ok(concealed <= (isRepaired ? 1 : most), `the ${ear} has made up ${concealed.toFixed(2)} %`);
       }
       await hearsInPage(page, ({ level }) => level > QUIET);
       const levels = p.stdout.all.slice(since).flatMap((line) => Number(/^second (\S+)/.exec(line)?.[1] ?? []));

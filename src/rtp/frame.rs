@@ -1,10 +1,8 @@
-//! An encoded picture as payloads of RTP packets, the same for all viewers.
+//! An encoded picture, or a moment of sound, as payloads of RTP packets, the same for all
+//! viewers.
 
 use std::ops::Range;
-
-/// Ticks of the RTP clock of video in a second (RFC 6184, section 8.2.1; RFC 7741,
-/// section 6.2.1).
-pub(crate) const CLOCK_RATE: u64 = 90_000;
+use std::time::Duration;
 
 /// What stands in the payloads that differs between viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,20 +14,22 @@ pub(crate) enum Numbering {
     PictureId,
 }
 
-/// A payload, and whether it ends the picture.
+/// A payload, and whether the packet has the marker bit.
 pub(super) type Payload<'a> = (&'a [u8], bool);
 
-/// One picture, or a part of one where an encoder gives parts.
+/// One picture, or a part of one where an encoder gives parts; or one packet of sound.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct Frame {
     bytes: Vec<u8>,
     payloads: Vec<(Range<usize>, bool)>,
     /// Its running time, in ticks of the RTP clock.
     pub(super) time: u32,
     pub(super) numbering: Numbering,
+    /// How long the sound lasts, if it is some.
+    pub(super) duration: Duration,
 }
 
-impl Picture {
+impl Frame {
     /// `bytes`: about as many will be added.
     pub(super) fn new(time: u32, numbering: Numbering, bytes: usize) -> Self {
         Self {
@@ -37,14 +37,20 @@ impl Picture {
             payloads: Vec::new(),
             time,
             numbering,
+            duration: Duration::ZERO,
         }
     }
 
-    /// `marker`: it ends the picture (RFC 3550, section 5.1).
+    /// `marker`: it ends a picture, or begins a talkspurt (RFC 3551, section 4.1).
     pub(super) fn add(&mut self, payload: &[u8], marker: bool) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.payloads.push((start..self.bytes.len(), marker));
+    }
+
+    /// Bytes of all payloads.
+    pub(super) const fn size(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Number of packets.

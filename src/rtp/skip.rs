@@ -21,14 +21,14 @@ const LEARNING: f64 = 0.02;
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     LeftOut,
     /// It goes out, so much earlier than it is stamped.
     Sent(Duration),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Skip {
+pub(crate) struct Skip {
     wanted: Duration,
     waited: Duration,
     left_out: Duration,
@@ -38,13 +38,13 @@ pub(super) struct Skip {
 impl Skip {
     /// Leaves out as much as that, or as whole packets make of it. In place of what was asked
     /// for before and has not been done.
-    pub(super) fn ask(&mut self, duration: Duration) {
+    pub(crate) fn ask(&mut self, duration: Duration) {
         self.wanted = duration.min(MOST);
         self.waited = Duration::ZERO;
     }
 
     /// Decides about a packet of `size` bytes that lasts for `duration`.
-    pub(super) fn packet(&mut self, size: usize, duration: Duration) -> Fate {
+    pub(crate) fn packet(&mut self, size: usize, duration: Duration) -> Fate {
         #[expect(clippy::cast_precision_loss, reason = "sizes of packets are small")]
         let size = size as f64;
         if self.usual_size == 0.0 {
