@@ -30,13 +30,13 @@ pub(super) struct Insides {
     pub(super) shortcut: Shortcut,
 }
 
-/// The way of pictures past webrtcbin's elements: it needs the keys of both sides.
+/// The way of pictures and sound past webrtcbin's elements: it needs the keys of both sides.
 /// Clones are of the same webrtcbin.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shortcut(Arc<Mutex<Vec<glib::WeakRef<gst::Element>>>>);
 
 impl Shortcut {
-    /// What sends pictures to `seat`, once DTLS has agreed on keys. None if it has agreed on
+    /// What sends to `seat`, once DTLS has agreed on keys. None if it has agreed on
     /// other ciphers than those that the transmitter knows.
     pub(super) fn open(
         &self,

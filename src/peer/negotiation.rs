@@ -413,13 +413,17 @@ impl Session {
         agreed: Agreed,
     ) -> anyhow::Result<gst::Pad> {
         let ssrc = rand::random::<u32>().max(1);
+        let is_offer = matches!(agreed, Agreed::Open);
+        let is_video = offered.iter().any(|(o, _)| o.codec.media() == "video");
         // In an answer only extensions of the other side's offer may stand.
-        let extensions = match agreed {
-            Agreed::Open => Extensions::offered(),
-            Agreed::On(..) | Agreed::Refused => Extensions::default(),
+        let extensions = match is_offer && is_video {
+            true => Extensions::offered(),
+            false => Extensions::default(),
         };
         let mut caps = rtc::rtp_caps(&offered, ssrc, extensions);
-        if matches!(agreed, Agreed::Open) {
+        // webrtcbin would send sound again as RTX, which browsers do not take.
+        let is_past_webrtcbin = self.seat.is_some() && !self.media.keeps_lips_in_step();
+        if is_offer && is_past_webrtcbin {
             rtc::offer_repairs(&mut caps);
         }
         let msid = self.media.msid(&stream.name);

@@ -265,7 +265,7 @@ impl Rtc {
         );
         transceiver.set_property("codec-preferences", caps);
         // What got lost is sent again (RFC 4588): the next key frame may be seconds away. Of
-        // sound webrtcbin itself would send it as RTX, which browsers do not take.
+        // sound webrtcbin would send it as RTX, which browsers do not take.
         let is_video = caps
             .structure(0)
             .is_some_and(|codec| codec.get::<&str>("media") == Ok("video"));

@@ -40,6 +40,8 @@ use crate::signaling::fingerprint::{self, Fingerprint};
 
 /// How long a connection may be silent before the peer counts as gone.
 const WAIT_FOR_RETURN: Duration = Duration::from_secs(15);
+/// A page whose last ping is younger is there.
+const SPEAKS: Duration = Duration::from_secs(3);
 /// How long a page may leave an in-band offer unanswered.
 const WAIT_FOR_REANSWER: Duration = Duration::from_secs(15);
 
@@ -262,7 +264,12 @@ impl Session {
         let now = Instant::now();
         let is_due = |(at, _): &(Instant, _)| *at <= now;
         if let Some((_, why)) = self.reanswer_due().filter(is_due) {
-            return ControlFlow::Break(why.to_owned());
+            // Only one that is there and does not answer speaks another language.
+            let is_there = self.last_ping.is_none_or(|at| now - at < SPEAKS);
+            return match is_there {
+                true => ControlFlow::Break(why.to_owned()),
+                false => self.is_lost(why.to_owned()),
+            };
         }
         let lost = self.deadline.filter(is_due);
         match lost.or_else(|| self.silent_from().filter(is_due)) {

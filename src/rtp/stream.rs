@@ -66,7 +66,7 @@ impl Counter {
 
 pub(super) struct Stream {
     pub(super) format: Format,
-    /// Number of the source whose pictures are sent, and of the newest that there is.
+    /// Number of the source whose frames are sent, and of the newest that there is.
     source: u32,
     sources: u32,
     index: Counter,
@@ -150,13 +150,13 @@ impl Stream {
         self.sources
     }
 
-    /// Whether pictures of a source may be sent: not when those of a later one were. They would
+    /// Whether frames of a source may be sent: not when those of a later one were. They would
     /// stand between pictures that follow each other.
     pub(super) const fn admits(&self, source: u32) -> bool {
         source >= self.source
     }
 
-    /// Pictures of this source are sent from now on.
+    /// Frames of this source are sent from now on.
     pub(super) const fn go_on_with(&mut self, source: u32) {
         self.source = source;
     }

@@ -24,8 +24,16 @@ const MAX_WAITING_AGAIN: usize = MAX_WAITING / 4;
 
 /// Packets that are sent again: so many at once, and so many a second (5 % of 200 Mbit/s). A
 /// viewer that asks for more has lost the picture anyway.
-const AGAIN_AT_ONCE: f64 = 500.0;
-const AGAIN_A_SECOND: f64 = 1_000.0;
+const PICTURES_AGAIN: Rate = Rate {
+    at_once: 500.0,
+    a_second: 1_000.0,
+};
+
+/// The same of sound: all of two streams in packets of 10 ms.
+const SOUND_AGAIN: Rate = Rate {
+    at_once: 50.0,
+    a_second: 200.0,
+};
 
 /// Sends pictures and sound to one viewer.
 pub(crate) struct Transmitter {
@@ -44,21 +52,30 @@ struct State {
     /// A path that does not even take the pictures: each packet that is sent again, and lost
     /// again, would keep its queue full. The next key frame makes up for all of them.
     holds_back: bool,
-    again: Budget,
+    pictures_again: Budget,
+    sound_again: Budget,
     counts: Counts,
+}
+
+#[derive(Clone, Copy)]
+struct Rate {
+    at_once: f64,
+    a_second: f64,
 }
 
 /// How many packets may be sent again.
 struct Budget {
+    rate: Rate,
     left: f64,
     /// When `left` was right.
     at: Instant,
 }
 
 impl Budget {
-    fn new() -> Self {
+    fn new(rate: Rate) -> Self {
         Self {
-            left: AGAIN_AT_ONCE,
+            rate,
+            left: rate.at_once,
             at: Instant::now(),
         }
     }
@@ -66,7 +83,7 @@ impl Budget {
     /// Whether one more may go out.
     fn is_left(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.left = (self.left + elapsed * AGAIN_A_SECOND).min(AGAIN_AT_ONCE);
+        self.left = (self.left + elapsed * self.rate.a_second).min(self.rate.at_once);
         self.at = now;
         self.left >= 1.0
     }
@@ -115,7 +132,8 @@ impl Transmitter {
                 streams: Vec::new(),
                 outgoing: Outgoing::new(ours, most),
                 holds_back: false,
-                again: Budget::new(),
+                pictures_again: Budget::new(PICTURES_AGAIN),
+                sound_again: Budget::new(SOUND_AGAIN),
                 counts: Counts::default(),
             }),
             reports: Mutex::new(Srtcp::new(theirs)),
@@ -255,10 +273,11 @@ impl State {
         };
         for packet in packets {
             self.outgoing.add(format, &packet, departure);
+            // One by one: a burst that is full leaves behind all that waits.
+            if is_sound {
+                self.outgoing.flush_at_once(departure);
+            }
             self.counts.packets += 1;
-        }
-        if is_sound {
-            self.outgoing.flush_at_once(departure);
         }
         true
     }
@@ -274,19 +293,23 @@ impl State {
         }
         for number in numbers {
             let may = is_sound || self.outgoing.waiting() <= MAX_WAITING_AGAIN;
-            if !may || !self.again.is_left(departure.now) {
+            let budget = match is_sound {
+                true => &mut self.sound_again,
+                false => &mut self.pictures_again,
+            };
+            if !may || !budget.is_left(departure.now) {
                 return false;
             }
             let Some((format, packet)) = stream.packet_again(*number) else {
                 continue;
             };
-            self.again.spend();
+            budget.spend();
             self.outgoing.add(format, &packet, departure);
+            if is_sound {
+                self.outgoing.flush_at_once(departure);
+            }
             self.counts.packets += 1;
             self.counts.sent_again += 1;
-        }
-        if is_sound {
-            self.outgoing.flush_at_once(departure);
         }
         true
     }
@@ -370,16 +393,22 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_has_a_bound() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(PICTURES_AGAIN);
         let now = budget.at;
         let taken = |budget: &mut Budget, now| {
             let spent = std::iter::from_fn(|| budget.is_left(now).then(|| budget.spend()));
             spent.take(10_000).count()
         };
-        assert_eq!(taken(&mut budget, now), AGAIN_AT_ONCE as usize);
+        assert_eq!(taken(&mut budget, now), PICTURES_AGAIN.at_once as usize);
         let later = now + Duration::from_millis(100);
-        assert_eq!(taken(&mut budget, later), AGAIN_A_SECOND as usize / 10);
+        assert_eq!(
+            taken(&mut budget, later),
+            PICTURES_AGAIN.a_second as usize / 10
+        );
         let much_later = now + Duration::from_secs(60);
-        assert_eq!(taken(&mut budget, much_later), AGAIN_AT_ONCE as usize);
+        assert_eq!(
+            taken(&mut budget, much_later),
+            PICTURES_AGAIN.at_once as usize
+        );
     }
 }

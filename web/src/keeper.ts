@@ -37,6 +37,9 @@ const SILENCE_SHOWN = 1_000;
  * the browser's own checks, after 10 to 15 s, sets the pace.
  */
 const TIMERS_SLEEP = 5_000;
+/** A connection that ends sooner most likely ends again: the next one is not made at once. */
+const SHORT_LIVED = 3_000;
+
 export class Keeper {
   running: Session | null = null;
   attempt: Attempt | null = null;
@@ -211,7 +214,7 @@ export class Keeper {
       this.teller.showMedia(null);
       close(before, 'the page opened another session');
     }
-    this.retry.forget();
+    this.retry.stop();
     this.home = way.kind === 'paste' ? null : way.home;
     this.upSince = performance.now();
     this.events.onUp();
@@ -268,7 +271,7 @@ export class Keeper {
       this.showAttempt(attempt.way.kind === 'paste' && attempt.way.answer !== null ? say.CARRY_ANSWER : 'Connecting to the bench …');
     } else if (session.way.kind !== 'paste' && cause.kind !== 'bye') {
       this.showReconnecting();
-      if (attempt === null) this.tryAgain('lost');
+      if (attempt === null) this.comeBack();
     } else {
       if (attempt !== null) this.replaceAttempt(null);
       this.retry.forget();
@@ -276,9 +279,22 @@ export class Keeper {
     }
   }
 
+  private comeBack(): void {
+    if (this.forgetFailures()) this.tryAgain('lost');
+    else this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain('lost'));
+  }
+
+  /** How often it came to nothing counts until a connection has lasted; whether that is so. */
+  private forgetFailures(): boolean {
+    const hasLasted = performance.now() - this.upSince >= SHORT_LIVED;
+    if (hasLasted) this.retry.forget();
+    return hasLasted;
+  }
+
   // ---- Silence ------------------------------------------------------------------------------------------------
 
   private fellSilent(session: Session): void {
+    this.forgetFailures();
     this.silence = setTimeout(() => {
       this.silenceShown = true;
       this.showReconnecting();

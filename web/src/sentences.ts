@@ -99,7 +99,7 @@ export function ended(cause: Cause): string {
     case 'silent':
       return 'The connection to the bench was lost. Is the bench on, and still on this network?';
     case 'closed':
-      return 'The bench closed the connection. Is Periscope still running there?';
+      return 'The bench closed the connection: it was stopped, or has not heard from this page for too long. Is Periscope still running there?';
     case 'bye':
       return cause.text === '' ? 'The bench ended the session.' : `The bench ended the session: ${sentence(cause.text)}`;
   }

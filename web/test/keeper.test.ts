@@ -182,6 +182,29 @@ test('a connection that fails is made anew at once, and then again and again', (
     assert.equal(state, 'connected');
   }));
 
+test('connections that end as soon as they are up are made anew more and more seldom', () =>
+  withTimers(async (pass) => {
+    let pc = await connected();
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      pc.become('failed');
+      const ended = performance.now();
+      assert.equal(keeper.attempt, null, 'tried at once');
+      while (keeper.attempt === null) await pass(50);
+      waits.push(performance.now() - ended);
+      await settled();
+      pc = connectionOf(made() - 1);
+      await comesUp(pc);
+    }
+    assert.deepEqual(waits.map((wait) => Math.round(wait / 500) / 2), [0.5, 1, 2, 5]);
+    // One that lasts makes up for them.
+    await pass(5_000);
+    pc.become('failed');
+    await settled();
+    assert.equal(connectionOf(made() - 1).closed, false);
+    assert.notEqual(keeper.attempt, null);
+  }));
+
 test('a bench that is back within seconds has its page back without a wait of more than one', () =>
   withTimers(async (pass) => {
     const first = await connected();
@@ -241,6 +264,7 @@ test('a page that woke up asks at once, and looks for the bench half a second la
 test('where timers sleep, the end of the browser’s own checks sets the pace', () =>
   withTimers(async (pass, stall) => {
     const first = await connected();
+    await pass(5_000);
     first.findNoPath();
     await settled();
     assert.equal(made(), 2);
