@@ -91,6 +91,32 @@ fn sound_goes_past_webrtcbin() {
 }
 
 #[test]
+fn sound_has_no_header_extensions() {
+    let bench = bench_with_sound("");
+    let viewer = bench.connect(ALL);
+    viewer.wait_packets("OPUS", 10);
+    let pad = viewer.webrtcbin.src_pads().into_iter().next().unwrap();
+    let [with, without] = [(); 2].map(|()| Arc::new(AtomicU32::new(0)));
+    let (one, other) = (with.clone(), without.clone());
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+            let packet = RtpPacket::parse(&map).unwrap();
+            let counter = if packet.extension().is_some() {
+                &one
+            } else {
+                &other
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    wait_until("sound", || {
+        without.load(Ordering::Relaxed) + with.load(Ordering::Relaxed) > 20
+    });
+    assert_eq!(with.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn where_lips_are_kept_in_step_sound_goes_through_webrtcbin() {
     let bench = bench_with_sound("sync=true");
     let viewer = bench.connect(ALL);
