@@ -6,7 +6,7 @@
  *                           [--browsers chromium,firefox] [--codecs h264,vp8]
  *
  * Needs `cargo build --release --lib`, and the same for the crate in benches/versus; scripts/bench does it all. The figures
- * go to benches/results/versus.md and versus.json, or to the directory that is named.
+ * go to benches/results/versus.md and versus.json, those of some parts to versus-<parts>, or to the directory that is named.
  *
  *   curve    what each further viewer costs the sending process: viewers that count packets and decode nothing
  *   many     a hundred viewers of one encoder, and fifty who come at once
@@ -309,7 +309,9 @@ async function inBrowser(kind, report) {
 
 // ---- All of it -------------------------------------------------------------------------------------------------
 
-const report = new Report('versus');
+/** What is not measured is not in the file: parts alone do not take the place of the whole. */
+const isWhole = ['curve', 'many', 'profile', 'data', 'picture'].every((part) => options.parts.includes(part));
+const report = new Report(isWhole ? 'versus' : `versus-${options.parts.join('-')}`);
 /** @type {Level[]} */
 const levels = [];
 /** @type {Judgement[]} */
