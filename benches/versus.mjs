@@ -310,8 +310,7 @@ async function inBrowser(kind, report) {
 // ---- All of it -------------------------------------------------------------------------------------------------
 
 /** What is not measured is not in the file: parts alone do not take the place of the whole. */
-const isWhole = ['curve', 'many', 'profile', 'data', 'picture'].every((part) => options.parts.includes(part));
-const report = new Report(isWhole ? 'versus' : `versus-${options.parts.join('-')}`);
+const report = new Report(options.isWhole ? 'versus' : `versus-${options.parts.join('-')}`);
 /** @type {Level[]} */
 const levels = [];
 /** @type {Judgement[]} */

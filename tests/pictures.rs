@@ -43,6 +43,24 @@ fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
     (viewer, percent)
 }
 
+/// How many packets of the only stream are `wanted`, from now on.
+fn count(
+    viewer: &Viewer,
+    wanted: impl Fn(&RtpPacket<'_>) -> bool + Send + Sync + 'static,
+) -> Arc<AtomicU32> {
+    let pad = viewer.webrtcbin.src_pads().into_iter().next().unwrap();
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = count.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let map = info.buffer().and_then(|buffer| buffer.map_readable().ok());
+        if map.is_some_and(|map| wanted(&RtpPacket::parse(&map).unwrap())) {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    count
+}
+
 /// What the statistics say of the packets that did not go through webrtcbin.
 fn packets(bench: &Bench, viewer: &Viewer, field: &str) -> Option<u64> {
     peer(bench, viewer)?.get(field).ok()
@@ -95,21 +113,8 @@ fn sound_has_no_header_extensions() {
     let bench = bench_with_sound("");
     let viewer = bench.connect(ALL);
     viewer.wait_packets("OPUS", 10);
-    let pad = viewer.webrtcbin.src_pads().into_iter().next().unwrap();
-    let [with, without] = [(); 2].map(|()| Arc::new(AtomicU32::new(0)));
-    let (one, other) = (with.clone(), without.clone());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
-            let packet = RtpPacket::parse(&map).unwrap();
-            let counter = if packet.extension().is_some() {
-                &one
-            } else {
-                &other
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        gst::PadProbeReturn::Ok
-    });
+    let with = count(&viewer, |packet| packet.extension().is_some());
+    let without = count(&viewer, |packet| packet.extension().is_none());
     wait_until("sound", || {
         without.load(Ordering::Relaxed) + with.load(Ordering::Relaxed) > 20
     });
@@ -143,15 +148,7 @@ fn a_viewer_that_asks_for_a_key_frame_gets_one() {
     let viewer = bench.connect(ALL);
     viewer.wait_packets("H264", 60);
     let pad = viewer.webrtcbin.src_pads().into_iter().next().unwrap();
-    let key_frames = Arc::new(AtomicU32::new(0));
-    let counted = key_frames.clone();
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let map = info.buffer().and_then(|buffer| buffer.map_readable().ok());
-        if map.is_some_and(|map| has_parameter_sets(&map)) {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }
-        gst::PadProbeReturn::Ok
-    });
+    let key_frames = count(&viewer, has_parameter_sets);
     pad.send_event(
         gst_video::UpstreamForceKeyUnitEvent::builder()
             .all_headers(true)
@@ -162,8 +159,7 @@ fn a_viewer_that_asks_for_a_key_frame_gets_one() {
 
 /// A sequence parameter set comes with each key frame, alone or in front of another unit
 /// (RFC 6184, section 5.2).
-fn has_parameter_sets(packet: &[u8]) -> bool {
-    let packet = RtpPacket::parse(packet).unwrap();
+fn has_parameter_sets(packet: &RtpPacket<'_>) -> bool {
     match packet.payload() {
         [unit, ..] if unit & 0x1f == 7 => true,
         [unit, _, _, first, ..] => unit & 0x1f == 24 && first & 0x1f == 7,

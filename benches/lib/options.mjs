@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 
 /** @typedef {import('../../tests/browser/harness/settings.mjs').Kind} Kind */
 
+const PARTS = ['curve', 'many', 'profile', 'data', 'picture'];
+
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
@@ -13,7 +15,7 @@ const { values } = parseArgs({
     codecs: { type: 'string', default: 'h264,vp8' },
     cycles: { type: 'string' },
     minutes: { type: 'string' },
-    parts: { type: 'string', default: 'curve,many,profile,data,picture' },
+    parts: { type: 'string', default: PARTS.join(',') },
     rounds: { type: 'string' },
   },
 });
@@ -29,5 +31,7 @@ export const cycles = Number(values.cycles ?? (quick ? 100 : 1000));
 export const minutes = Number(values.minutes ?? (quick ? 0.5 : 10));
 /** What of the comparison with others is run. */
 export const parts = values.parts.split(',');
+/** Nothing of it is left out. */
+export const isWhole = PARTS.every((part) => parts.includes(part));
 /** How often each of those that are compared has its turn. */
 export const rounds = values.rounds === undefined ? undefined : Number(values.rounds);

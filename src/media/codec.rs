@@ -61,6 +61,10 @@ impl Codec {
         }
     }
 
+    pub(crate) const fn is_sound(self) -> bool {
+        matches!(self, Self::Opus)
+    }
+
     /// The element that turns this codec into RTP, and the settings it needs.
     pub(crate) const fn payloader(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
         match self {

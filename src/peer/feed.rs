@@ -34,10 +34,6 @@ pub(crate) struct Agreement {
 }
 
 impl Agreement {
-    fn is_sound(&self) -> bool {
-        self.codec.codec.media() == "audio"
-    }
-
     /// For what sends past webrtcbin.
     fn description(&self) -> rtp::Description {
         let Extensions {
@@ -49,7 +45,7 @@ impl Agreement {
                 ssrc: self.ssrc,
                 payload_type: self.payload_type,
             },
-            is_sound: self.is_sound(),
+            is_sound: self.codec.codec.is_sound(),
             // Numbers of 1 to 14.
             playout_delay: playout_delay.then_some(playout_delay::ID as u8),
             transport_feedback: transport_feedback.then_some(transport_feedback::ID as u8),
@@ -69,7 +65,6 @@ pub(crate) struct Feed {
     link: Option<Link>,
     subscription: Subscription,
     way: Way,
-    is_sound: bool,
     /// Of pictures: what of them goes out.
     gate: Arc<Gate>,
     /// Where the viewer reports what its network takes, if there is an encoder to follow.
@@ -113,7 +108,6 @@ impl Feed {
             link: None,
             subscription,
             way,
-            is_sound: agreed.is_sound(),
             gate: Arc::default(),
             place: None,
             size: Size::Main,
@@ -126,10 +120,9 @@ impl Feed {
         Ok(feed)
     }
 
-    /// Of a video, the RTP timestamp of running time 0.
+    /// The RTP timestamp of running time 0.
     pub(crate) fn begin(&self) -> Option<u32> {
         match &self.way {
-            _ if self.is_sound => None,
             Way::Webrtcbin(chain) => chain.timestamp_offset(),
             Way::Port(outlet) => outlet.timestamp_offset(),
         }

@@ -135,8 +135,7 @@ impl Sending {
             let congestion = media.congestion();
             Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
         });
-        let is_video = codec.codec.media() == "video";
-        if is_video && transmitter.is_some() && self.again.is_none() {
+        if !codec.codec.is_sound() && transmitter.is_some() && self.again.is_none() {
             self.again = rtc.retransmission_on(mline, payload_type, self.ssrc);
         }
         let agreement = Agreement {

@@ -276,8 +276,10 @@ impl Session {
         let now = self.rtc.pipeline().current_running_time();
         let lines = self.negotiation.lines.iter().zip(&self.negotiation.mids);
         let video = lines.filter_map(|(line, mid)| match line {
-            Line::Sending(sending) => Some((mid.as_str(), sending.feed.as_ref()?.begin()?)),
-            Line::Data | Line::Hearing(_) | Line::Unused => None,
+            Line::Sending(sending) if !sending.codec()?.is_sound() => {
+                Some((mid.as_str(), sending.feed.as_ref()?.begin()?))
+            }
+            Line::Sending(_) | Line::Data | Line::Hearing(_) | Line::Unused => None,
         });
         self.tell(&ToPage::Pong {
             t,
@@ -414,16 +416,14 @@ impl Session {
     ) -> anyhow::Result<gst::Pad> {
         let ssrc = rand::random::<u32>().max(1);
         let is_offer = matches!(agreed, Agreed::Open);
-        let is_video = offered.iter().any(|(o, _)| o.codec.media() == "video");
+        let is_video = offered.iter().any(|(o, _)| !o.codec.is_sound());
         // In an answer only extensions of the other side's offer may stand.
         let extensions = match is_offer && is_video {
             true => Extensions::offered(),
             false => Extensions::default(),
         };
         let mut caps = rtc::rtp_caps(&offered, ssrc, extensions);
-        // webrtcbin would send sound again as RTX, which browsers do not take.
-        let is_past_webrtcbin = self.seat.is_some() && !self.media.keeps_lips_in_step();
-        if is_offer && is_past_webrtcbin {
+        if is_offer && self.passes_webrtcbin().is_some() {
             rtc::offer_repairs(&mut caps);
         }
         let msid = self.media.msid(&stream.name);

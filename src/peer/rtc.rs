@@ -469,7 +469,7 @@ impl Drop for Rtc {
     }
 }
 
-/// RTP header extensions of a video line.
+/// RTP header extensions of a line; sound has none.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extensions {
     pub(crate) playout_delay: bool,
@@ -504,12 +504,11 @@ pub(crate) fn rtp_caps(
         if number == 0 {
             // webrtcbin writes the lines of an SSRC once for each format that has one.
             structure = structure.field("ssrc", ssrc);
-            let is_video = codec.media() == "video";
-            if is_video && extensions.playout_delay {
+            if extensions.playout_delay {
                 structure =
                     structure.field(format!("extmap-{}", playout_delay::ID), playout_delay::URI);
             }
-            if is_video && extensions.transport_feedback {
+            if extensions.transport_feedback {
                 let field = format!("extmap-{}", transport_feedback::ID);
                 structure = structure.field(field, transport_feedback::URI);
             }
@@ -582,11 +581,10 @@ pub(crate) fn payloader(
     payloader.set_property("pt", u32::from(payload_type));
     payloader.set_property("ssrc", ssrc);
     payloader.set_property("mtu", MTU);
-    let is_video = codec.media() == "video";
-    if is_video && extensions.playout_delay {
+    if extensions.playout_delay {
         playout_delay::add_to(&payloader);
     }
-    if is_video && extensions.transport_feedback {
+    if extensions.transport_feedback {
         transport_feedback::add_to(&payloader);
     }
     Ok(payloader)

@@ -241,13 +241,13 @@ impl Session {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [self.silent_from(), self.reanswer_due()];
+        let deadlines = [self.silence_due(), self.reanswer_due()];
         let deadlines = deadlines.into_iter().chain([self.deadline]).flatten();
         deadlines.map(|(at, _)| at).min()
     }
 
     /// When a page that pings is taken for gone.
-    fn silent_from(&self) -> Option<(Instant, &'static str)> {
+    fn silence_due(&self) -> Option<(Instant, &'static str)> {
         let at = self.last_ping? + WAIT_FOR_RETURN;
         Some((at, "the page has gone silent"))
     }
@@ -272,7 +272,7 @@ impl Session {
             };
         }
         let lost = self.deadline.filter(is_due);
-        match lost.or_else(|| self.silent_from().filter(is_due)) {
+        match lost.or_else(|| self.silence_due().filter(is_due)) {
             Some((_, why)) => self.is_lost(why.to_owned()),
             None => ControlFlow::Continue(()),
         }
@@ -484,19 +484,22 @@ impl Session {
             .streams = sent;
     }
 
-    /// What sends pictures and sound past webrtcbin, if there are any and that can be: at the
-    /// shared port, and where lips need not be kept in step. For that a browser needs sender
-    /// reports, which webrtcbin has.
+    /// The seat by which pictures and sound go past webrtcbin, where that can be: at the shared
+    /// port, and where lips need not be kept in step. For that a browser needs sender reports,
+    /// which webrtcbin has.
+    pub(super) fn passes_webrtcbin(&self) -> Option<&Arc<Seat>> {
+        let seat = self.seat.as_ref()?;
+        (!self.media.keeps_lips_in_step()).then_some(seat)
+    }
+
+    /// What sends pictures and sound past webrtcbin, if there are any.
     fn transmitter(&self) -> Option<Arc<Transmitter>> {
         self.negotiation.sending().find_map(Sending::codec)?;
         let open = || {
-            let seat = self.seat.as_ref()?;
-            let may = !self.media.keeps_lips_in_step();
-            may.then(|| {
-                self.rtc
-                    .shortcut()
-                    .open(seat, self.rtc.meter(), &self.outbox)
-            })?
+            let seat = self.passes_webrtcbin()?;
+            self.rtc
+                .shortcut()
+                .open(seat, self.rtc.meter(), &self.outbox)
         };
         // For good: a stream that goes another way would begin its numbers anew.
         self.transmitter.get_or_init(open).clone()

@@ -25,7 +25,7 @@ pub(crate) struct Frame {
     /// Its running time, in ticks of the RTP clock.
     pub(super) time: u32,
     pub(super) numbering: Numbering,
-    /// How long the sound lasts, if it is some.
+    /// How long it lasts; 0 where its source does not say.
     pub(super) duration: Duration,
 }
 

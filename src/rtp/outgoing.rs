@@ -82,16 +82,17 @@ impl Outgoing {
         };
         let Self { burst, srtp, .. } = self;
         burst.add(|out| format.write(out, srtp, packet, transport));
+        if format.description.is_sound {
+            self.flush_at_once(departure);
+        }
     }
 
     /// Sends what was added ahead of all that waits.
-    pub(super) fn flush_at_once(&mut self, departure: &Departure<'_>) {
-        if self.burst.count() > 0 {
-            let (segment, count) = (self.burst.segment(), self.burst.count());
-            let bytes = self.burst.bytes();
-            departure.seat.send(departure.path, bytes, segment, count);
-            self.burst.clear();
-        }
+    fn flush_at_once(&mut self, departure: &Departure<'_>) {
+        let (segment, count) = (self.burst.segment(), self.burst.count());
+        let bytes = self.burst.bytes();
+        departure.seat.send(departure.path, bytes, segment, count);
+        self.burst.clear();
     }
 
     /// Sends what was added, now or later.
@@ -100,19 +101,16 @@ impl Outgoing {
             return;
         }
         let wait = self.pace.wait(self.burst.bytes().len(), departure.now);
-        let (segment, count) = (self.burst.segment(), self.burst.count());
         if self.later.is_empty() && wait.is_zero() {
-            let bytes = self.burst.bytes();
-            departure.seat.send(departure.path, bytes, segment, count);
-        } else {
-            self.waiting += self.burst.bytes().len();
-            self.later.push_back(Later {
-                due: departure.now + wait,
-                bytes: self.burst.bytes().to_vec(),
-                segment,
-                count,
-            });
+            return self.flush_at_once(departure);
         }
+        self.waiting += self.burst.bytes().len();
+        self.later.push_back(Later {
+            due: departure.now + wait,
+            bytes: self.burst.bytes().to_vec(),
+            segment: self.burst.segment(),
+            count: self.burst.count(),
+        });
         self.burst.clear();
     }
 

@@ -128,9 +128,7 @@ impl Packetizer {
             Codec::H264 | Codec::Opus => Numbering::None,
         };
         let mut frame = Frame::new(self.ticks(running_time), numbering, bytes);
-        if self.codec == Codec::Opus {
-            frame.duration = duration.map_or(Duration::ZERO, Into::into);
-        }
+        frame.duration = duration.map_or(Duration::ZERO, Into::into);
         for packet in packets {
             let bytes = packet.map_readable().ok()?;
             let packet = RtpPacket::parse(&bytes).ok()?;
@@ -194,6 +192,13 @@ mod tests {
         samples
     }
 
+    fn cut(samples: &[gst::Sample]) -> Vec<Arc<Frame>> {
+        let caps = samples[0].caps_owned().expect("caps");
+        let mut packetizer = Packetizer::of(&caps).expect("a codec that is sent");
+        let frames = samples.iter().map(|sample| packetizer.cut(sample));
+        frames.map(|frame| frame.expect("a frame")).collect()
+    }
+
     #[test]
     fn each_picture_is_cut_into_packets_that_a_network_carries() {
         for encoder in [
@@ -202,12 +207,7 @@ mod tests {
         ] {
             let samples = encoded(160, 120, encoder);
             assert_eq!(samples.len(), 3);
-            let caps = samples[0].caps_owned().expect("caps");
-            let mut packetizer = Packetizer::of(&caps).expect("a video codec");
-            let pictures: Vec<_> = samples
-                .iter()
-                .map(|sample| packetizer.cut(sample).expect("a picture"))
-                .collect();
+            let pictures = cut(&samples);
             for (sample, frame) in samples.iter().zip(&pictures) {
                 let bytes: usize = frame.payloads().map(|(payload, _)| payload.len()).sum();
                 let size = sample.buffer().map_or(0, |buffer| buffer.size());
@@ -226,12 +226,7 @@ mod tests {
     #[test]
     fn each_packet_of_sound_is_one_of_rtp_on_its_own_clock() {
         let samples = made("audiotestsrc num-buffers=10 ! opusenc frame-size=10");
-        let caps = samples[0].caps_owned().expect("caps");
-        let mut packetizer = Packetizer::of(&caps).expect("a codec");
-        let frames: Vec<_> = samples
-            .iter()
-            .map(|sample| packetizer.cut(sample).expect("sound"))
-            .collect();
+        let frames = cut(&samples);
         for (sample, frame) in samples.iter().zip(&frames) {
             let buffer = sample.buffer().expect("a buffer");
             assert_eq!((frame.len(), frame.size()), (1, buffer.size()));
@@ -251,11 +246,8 @@ mod tests {
             )
         };
         let packets = |aud| -> Vec<usize> {
-            let samples = encoded(160, 120, &encoder(aud));
-            let caps = samples[0].caps_owned().expect("caps");
-            let mut packetizer = Packetizer::of(&caps).expect("a video codec");
-            let pictures = samples.iter().filter_map(|sample| packetizer.cut(sample));
-            pictures.map(|frame| frame.len()).collect()
+            let pictures = cut(&encoded(160, 120, &encoder(aud)));
+            pictures.iter().map(|picture| picture.len()).collect()
         };
         assert_eq!(packets(true), packets(false));
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::frame::{Frame, Numbering, Payload};
 use super::skip::{Fate, Skip};
 use super::srtp::{Srtp, TAG};
+use crate::media::codec::Codec;
 
 /// Packets and frames that can be sent again: two seconds at 30 pictures/s, or 8 Mbit/s; more
 /// than half a second of sound.
@@ -16,9 +17,6 @@ const MOST_PACKETS: usize = 1_600;
 
 /// Two sources of the same pictures are not further apart than this, in ticks of the RTP clock.
 const AT_ONCE: u32 = 90_000;
-
-/// The RTP clock of sound in Hz (RFC 7587, section 4.1).
-const SOUND_RATE: u128 = 48_000;
 
 /// Fixed header of RTP, and of the block of extensions (RFC 8285, section 4.2).
 const HEADER: usize = 12;
@@ -171,7 +169,8 @@ impl Stream {
         match self.skip.packet(frame.size(), frame.duration) {
             Fate::LeftOut => None,
             Fate::Sent(earlier) => {
-                let ticks = earlier.as_micros() * SOUND_RATE / 1_000_000;
+                let rate = u128::from(Codec::Opus.clock_rate().unsigned_abs());
+                let ticks = earlier.as_micros() * rate / 1_000_000;
                 Some(frame.time.wrapping_sub(ticks as u32))
             }
         }

@@ -263,8 +263,7 @@ impl State {
         else {
             return false;
         };
-        let is_sound = stream.is_sound();
-        if !is_sound && self.outgoing.waiting() > MAX_WAITING {
+        if !stream.is_sound() && self.outgoing.waiting() > MAX_WAITING {
             return false;
         }
         stream.go_on_with(outlet.source);
@@ -273,10 +272,6 @@ impl State {
         };
         for packet in packets {
             self.outgoing.add(format, &packet, departure);
-            // One by one: a burst that is full leaves behind all that waits.
-            if is_sound {
-                self.outgoing.flush_at_once(departure);
-            }
             self.counts.packets += 1;
         }
         true
@@ -305,9 +300,6 @@ impl State {
             };
             budget.spend();
             self.outgoing.add(format, &packet, departure);
-            if is_sound {
-                self.outgoing.flush_at_once(departure);
-            }
             self.counts.packets += 1;
             self.counts.sent_again += 1;
         }

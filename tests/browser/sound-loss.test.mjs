@@ -1,5 +1,8 @@
 // @ts-check
-/** Speech on a network that loses packets: Opus's in-band redundancy both ways, and what is sent again to a browser that asks for it. Bench and viewer are two hosts. */
+/**
+ * Speech on a network that loses packets: Opus's in-band redundancy both ways, and what is sent again to a browser that
+ * asks for it. Bench and viewer are two hosts.
+ */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

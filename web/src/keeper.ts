@@ -281,7 +281,7 @@ export class Keeper {
 
   private comeBack(): void {
     if (this.forgetFailures()) this.tryAgain('lost');
-    else this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain('lost'));
+    else this.tryLater('lost');
   }
 
   /** How often it came to nothing counts until a connection has lasted; whether that is so. */
@@ -327,6 +327,10 @@ export class Keeper {
     }
     const reason = this.running === null ? 'lost' : 'quiet';
     if (before.pace === 'again' && performance.now() - before.begun > TIMERS_SLEEP) return this.tryAgain(reason);
+    this.tryLater(reason);
+  }
+
+  private tryLater(reason: Reason): void {
     this.retry.wait((seconds) => this.teller.count(seconds), () => this.tryAgain(reason));
   }
 
