@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{ALL, Bench, Viewer, Watched, lossy, peer, wait_until};
+use common::{Bench, Viewer, Watched, connect_lossy, peer, wait_until};
 use gst::prelude::*;
 use rtp_types::RtpPacket;
 
@@ -41,20 +41,10 @@ fn reporting(viewer: &Viewer) {
         });
 }
 
-fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
-    let (peer, offer) = bench.offer().unwrap();
-    let mut viewer = Viewer::new(ALL);
-    reporting(&viewer);
-    let percent = lossy(&viewer);
-    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(peer));
-    viewer.peer = peer;
-    (viewer, percent)
-}
-
 /// One viewer whose network is good, and one who loses what is set.
 fn two_viewers(bench: &Bench) -> (Viewer, Viewer, Arc<AtomicU32>) {
-    let (steady, _) = connect_lossy(bench);
-    let (slow, percent) = connect_lossy(bench);
+    let (steady, _) = connect_lossy(bench, reporting);
+    let (slow, percent) = connect_lossy(bench, reporting);
     steady.wait_packets("H264", 60);
     slow.wait_packets("H264", 60);
     (steady, slow, percent)
@@ -115,7 +105,7 @@ fn offers_ask_for_reports_on_video_and_not_on_sound() {
 #[test]
 fn what_a_viewer_s_network_takes_is_in_the_statistics() {
     let bench = bench("", NOISE);
-    let (viewer, _) = connect_lossy(&bench);
+    let (viewer, _) = connect_lossy(&bench, reporting);
     viewer.wait_packets("H264", 30);
     wait_until("an estimate", || {
         estimate(&bench, &viewer) >= Some(1_000_000)
@@ -254,7 +244,7 @@ fn to_be_fair_the_encoder_follows_the_slowest() {
 #[test]
 fn when_it_is_switched_off_nothing_changes() {
     let bench = bench("congestion=off", NOISE);
-    let (slow, percent) = connect_lossy(&bench);
+    let (slow, percent) = connect_lossy(&bench, reporting);
     // A receiver takes a stream for one after two packets in a row.
     slow.wait_packets("H264", 30);
     percent.store(50, Ordering::Relaxed);

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{ALL, Bench, Viewer, lossy, peer, wait_until};
+use common::{ALL, Bench, Viewer, connect_lossy, peer, wait_until};
 use gst::prelude::*;
 use rtp_types::RtpPacket;
 
@@ -25,11 +25,8 @@ fn bench_with_sound(properties: &str) -> Bench {
     ))
 }
 
-/// Connects a viewer who asks for what got lost, and loses so many percent from now on.
-fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
-    let (id, offer) = bench.offer().unwrap();
-    let mut viewer = Viewer::new(ALL);
-    // Receivers made of webrtcbin ask for nothing, unless they are told to.
+/// Receivers made of webrtcbin ask for nothing that got lost, unless they are told to.
+fn asking(viewer: &Viewer) {
     viewer
         .webrtcbin
         .connect("on-new-transceiver", false, |values| {
@@ -37,10 +34,6 @@ fn connect_lossy(bench: &Bench) -> (Viewer, Arc<AtomicU32>) {
             transceiver.set_property("do-nack", true);
             None
         });
-    let percent = lossy(&viewer);
-    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(id));
-    viewer.peer = id;
-    (viewer, percent)
 }
 
 /// How many packets of the only stream are `wanted`, from now on.
@@ -89,7 +82,7 @@ fn where_lips_are_kept_in_step_pictures_go_through_webrtcbin() {
 #[test]
 fn what_got_lost_is_sent_again() {
     let bench = bench("");
-    let (viewer, percent) = connect_lossy(&bench);
+    let (viewer, percent) = connect_lossy(&bench, asking);
     viewer.wait_packets("H264", 30);
     percent.store(10, Ordering::Relaxed);
     wait_until("packets that were sent again", || {
@@ -133,7 +126,7 @@ fn where_lips_are_kept_in_step_sound_goes_through_webrtcbin() {
 #[test]
 fn sound_that_got_lost_is_sent_again() {
     let bench = bench_with_sound("");
-    let (viewer, percent) = connect_lossy(&bench);
+    let (viewer, percent) = connect_lossy(&bench, asking);
     viewer.wait_packets("OPUS", 30);
     percent.store(10, Ordering::Relaxed);
     wait_until("packets that were sent again", || {

@@ -592,6 +592,17 @@ pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// Connects a viewer, prepared as it has to be, who loses so many percent from then on.
+pub fn connect_lossy(bench: &Bench, prepare: impl FnOnce(&Viewer)) -> (Viewer, Arc<AtomicU32>) {
+    let (peer, offer) = bench.offer().unwrap();
+    let mut viewer = Viewer::new(ALL);
+    prepare(&viewer);
+    let percent = lossy(&viewer);
+    assert_eq!(bench.accept_answer(&viewer.answer(&offer)), Ok(peer));
+    viewer.peer = peer;
+    (viewer, percent)
+}
+
 /// Of the packets that come to the viewer so many percent get lost.
 pub fn lossy(viewer: &Viewer) -> Arc<AtomicU32> {
     let percent = Arc::new(AtomicU32::new(0));
