@@ -13,6 +13,7 @@
 //! | `bursts` | how fast the packets of one picture arrive: what the path could take |
 //! | [`audience`] | all viewers of a stream: how its encoders are set, who gets which |
 //! | [`thinning`] | which pictures are left out where nothing else helps |
+//! | [`repeats`] | what of what got lost is sent again |
 //!
 //! Nothing in here knows a clock, a thread or GStreamer: times are arguments, and a link
 //! that drops and recovers is tested in milliseconds. The estimator follows
@@ -26,6 +27,7 @@
 pub(crate) mod audience;
 pub(crate) mod estimator;
 pub(crate) mod meter;
+pub(crate) mod repeats;
 pub(crate) mod thinning;
 
 mod bursts;

@@ -509,6 +509,12 @@ impl Link {
         self.consumer.pushed.load(Ordering::Relaxed)
     }
 
+    /// Nothing more is handed over before the next key frame, which is asked for when the next
+    /// buffer comes.
+    pub(crate) fn wait_for_key_frame(&self) {
+        self.consumer.needs_key_frame.store(true, Ordering::Relaxed);
+    }
+
     /// Whether it had a key frame with which it could not begin, because something newer had been
     /// sent already.
     pub(crate) fn came_late(&self) -> bool {

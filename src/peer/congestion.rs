@@ -3,7 +3,6 @@
 //! The reports come on a thread of webrtcbin's or on the port's, and are worked out there; what
 //! follows from them is done on the peer's own thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::lines::Line;
 use super::session::Session;
 use crate::congestion::estimator::Estimate;
 use crate::congestion::meter::Meter;
+use crate::congestion::repeats::{self, Fate, Repeats};
 use crate::congestion::{Congestion, Packet};
 use crate::media::transport_feedback;
 
@@ -73,32 +73,64 @@ pub(super) fn listen(pad: &gst::Pad, meter: &SharedMeter, events: &Outbox) {
     });
 }
 
-/// Whether what got lost is sent again to a viewer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Retransmission {
-    /// A path that does not even take the pictures: each packet that is sent again, and lost
-    /// again, would keep its queue full. The next key frame makes up for all of them.
-    is_held: Arc<AtomicBool>,
+/// What got lost of what goes through webrtcbin, and is sent again. Clones are of the same viewer.
+///
+/// Lock: a leaf, held to decide about a packet.
+#[derive(Debug, Clone)]
+pub(super) struct Retransmission(Arc<Mutex<Repeats>>);
+
+impl Default for Retransmission {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Repeats::new(repeats::PICTURES))))
+    }
 }
 
+/// Bytes of a packet, about: what is asked for is known by its number alone.
+const PACKET: usize = 1_200;
+
 impl Retransmission {
+    fn locked(&self) -> MutexGuard<'_, Repeats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Decides about the requests that arrive at a pad of what sends again.
-    pub(super) fn decide_at(&self, pad: &gst::Pad) {
-        let is_held = self.is_held.clone();
+    pub(super) fn decide_at(&self, pad: &gst::Pad, events: &Outbox) {
+        let (this, events) = (self.clone(), events.clone());
         pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-            let is_request = info
+            let request = info
                 .event()
                 .and_then(|event| event.structure())
-                .is_some_and(|structure| structure.name() == "GstRTPRetransmissionRequest");
-            match is_request && is_held.load(Ordering::Relaxed) {
-                true => gst::PadProbeReturn::Handled,
-                false => gst::PadProbeReturn::Ok,
+                .filter(|structure| structure.name() == "GstRTPRetransmissionRequest");
+            let number = |request: &gst::StructureRef, name| request.get::<u32>(name).ok();
+            let Some(request) = request else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let (Some(ssrc), Some(sequence_number)) =
+                (number(request, "ssrc"), number(request, "seqnum"))
+            else {
+                return gst::PadProbeReturn::Ok;
+            };
+            let now = gst::SystemClock::obtain().time().into();
+            let (fate, gives_up) = {
+                let mut repeats = this.locked();
+                let fate = repeats.decide(ssrc, sequence_number as u16, PACKET, now);
+                (fate, fate == Fate::NoRoom && repeats.gives_up(now))
+            };
+            if gives_up {
+                events.send(Event::GivenUp(ssrc));
+            }
+            match fate {
+                Fate::Sent => gst::PadProbeReturn::Ok,
+                Fate::UnderWay | Fate::NoRoom => gst::PadProbeReturn::Handled,
             }
         });
     }
 
-    fn hold(&self, is_held: bool) {
-        self.is_held.store(is_held, Ordering::Relaxed);
+    fn set_room(&self, room: Option<f64>, round_trip: Duration) {
+        let now = gst::SystemClock::obtain().time().into();
+        let mut repeats = self.locked();
+        repeats.set_room(room, now);
+        repeats.set_round_trip(round_trip);
     }
 }
 
@@ -133,8 +165,7 @@ impl Session {
             return;
         };
         gst::trace!(crate::CAT, "peer {}: {estimate:?}", self.id);
-        // What a stream needs of the path, to be shared among several.
-        let needs: f64 = self.reported().map(Self::need).sum();
+        let needs = self.needs();
         let streams = self.media.streams();
         let mut try_out = 0.0;
         for line in &mut self.negotiation.lines {
@@ -169,7 +200,7 @@ impl Session {
         }
         let is_thinned = self.reported().any(Feed::is_thinned);
         let is_restricted = is_thinned || self.reported().any(|feed| !feed.is_settled());
-        self.hold_back(is_thinned);
+        self.leave_room(&estimate, is_thinned);
         if let Some(meter) = &mut *self.rtc.meter().locked() {
             meter.set_restricted(is_restricted);
             if try_out > 0.0 {
@@ -178,11 +209,36 @@ impl Session {
         }
     }
 
-    fn hold_back(&self, holds_back: bool) {
-        self.rtc.retransmission().hold(holds_back);
-        if let Some(Some(transmitter)) = self.transmitter.get() {
-            transmitter.hold_back(holds_back);
+    /// Packets that got lost do not take more of the path than it has left.
+    fn leave_room(&self, estimate: &Estimate, is_thinned: bool) {
+        let most: f64 = self.reported().map(Self::most).sum();
+        let offered: f64 = self.reported().filter_map(Feed::rate).sum();
+        let room = match is_thinned {
+            true => Some(0.0),
+            false => repeats::room(estimate.bitrate, most, offered),
+        };
+        match self.transmitter.get() {
+            Some(Some(transmitter)) => transmitter.set_room(room),
+            _ => self.rtc.retransmission().set_room(room, estimate.age),
         }
+    }
+
+    /// Pictures of a stream got lost, and there is no room to send them again: none can be shown
+    /// before the next key frame, so none is sent.
+    pub(super) fn give_up(&self, ssrc: u32) {
+        let sending = self.negotiation.sending().find(|s| s.ssrc == ssrc);
+        let feed = sending.and_then(|sending| sending.feed.as_ref());
+        if let (Some(feed), Some(estimate)) = (feed, self.rtc.meter().estimate()) {
+            gst::debug!(crate::CAT, "peer {}: waits for a key frame", self.id);
+            let need = Self::need(feed);
+            let share = need / self.needs().max(need);
+            feed.give_up(estimate.bitrate * share, &estimate);
+        }
+    }
+
+    /// What all streams need of the path, which they share by that.
+    fn needs(&self) -> f64 {
+        self.reported().map(Self::need).sum()
     }
 
     /// The most that is sent of a stream.

@@ -269,11 +269,20 @@ impl Feed {
                     .mul_f64((offered / bitrate - 1.0).min(MOST_UNKNOWN));
                 self.gate.narrow(bitrate, estimate.queue + more);
             }
-        } else if is_too_much == Some(false) {
+        } else if is_too_much == Some(false) && estimate.queue < LONG_QUEUE {
             self.gate.open();
         } else {
             self.gate.set_bitrate(bitrate);
         }
+    }
+
+    /// What got lost is not sent again: goes on with a key frame, as soon as that does not have to
+    /// wait behind pictures that can no longer be shown.
+    pub(crate) fn give_up(&self, bitrate: f64, estimate: &Estimate) {
+        if estimate.queue >= LONG_QUEUE && !self.gate.is_narrow() {
+            self.gate.narrow(bitrate, estimate.queue);
+        }
+        self.links().for_each(Link::wait_for_key_frame);
     }
 
     /// Goes on with another encoding, from its next key frame.
@@ -322,6 +331,9 @@ impl Feed {
         self.before.1 += link.dropped();
     }
 }
+
+/// As long as packets wait for so long, pictures are left out.
+const LONG_QUEUE: Duration = Duration::from_millis(100);
 
 /// How much flows, measured now and then.
 #[derive(Debug, Default)]

@@ -27,6 +27,8 @@ pub(crate) struct Frame {
     pub(super) numbering: Numbering,
     /// How long it lasts; 0 where its source does not say.
     pub(super) duration: Duration,
+    /// It can be shown without anything before it.
+    pub(super) is_key_frame: bool,
 }
 
 impl Frame {
@@ -38,6 +40,7 @@ impl Frame {
             time,
             numbering,
             duration: Duration::ZERO,
+            is_key_frame: false,
         }
     }
 

@@ -104,6 +104,7 @@ impl Packetizer {
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let running_time = segment.to_running_time(buffer.pts())?;
         let duration = buffer.duration();
+        let is_key_frame = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         if self.caps.as_deref() != sample.caps() {
             let caps = sample.caps_owned()?;
             self.input.push_event(gst::event::Caps::new(&caps));
@@ -129,6 +130,7 @@ impl Packetizer {
         };
         let mut frame = Frame::new(self.ticks(running_time), numbering, bytes);
         frame.duration = duration.map_or(Duration::ZERO, Into::into);
+        frame.is_key_frame = is_key_frame;
         for packet in packets {
             let bytes = packet.map_readable().ok()?;
             let packet = RtpPacket::parse(&bytes).ok()?;

@@ -71,6 +71,8 @@ pub(super) struct Stream {
     again: Counter,
     picture_id: u16,
     newest: Option<Newest>,
+    /// Index of the first packet of the newest key frame: nothing before it is needed any more.
+    begins: u64,
     /// Of sound.
     skip: Skip,
     sent: VecDeque<Sent>,
@@ -128,6 +130,7 @@ impl Stream {
             again: Counter::new(),
             picture_id: rand::random::<u16>() & PICTURE_ID,
             newest: None,
+            begins: 0,
             skip: Skip::default(),
             sent: VecDeque::new(),
             packets: 0,
@@ -200,11 +203,15 @@ impl Stream {
         frame: &'a Arc<Frame>,
     ) -> Option<(&'a Format, impl Iterator<Item = Packet<'a>>)> {
         let is_whole = frame.payloads().any(|(_, marker)| marker);
+        let is_beginning = self.newest.as_ref().is_none_or(|newest| newest.is_whole);
         let time = match self.format.description.is_sound {
             true => self.time_of_sound(frame)?,
             false => self.time_of_picture(frame, is_whole),
         };
         let first = self.index.take(frame.len() as u64);
+        if frame.is_key_frame && is_beginning {
+            self.begins = first;
+        }
         let picture_id = self.picture_id;
         if is_whole {
             self.picture_id = (self.picture_id + 1) & PICTURE_ID;
@@ -239,12 +246,23 @@ impl Stream {
         }
     }
 
-    /// A packet that was sent, to be sent again. None if it is not there any more.
-    pub(super) fn packet_again(&mut self, sequence_number: u16) -> Option<(&Format, Packet<'_>)> {
-        // The newest index with this number.
+    /// The newest index with this number.
+    fn index_of(&self, sequence_number: u16) -> Option<u64> {
         let newest = self.index.0.checked_sub(1)?;
         let back = (newest as u16).wrapping_sub(sequence_number);
-        let index = newest.checked_sub(u64::from(back))?;
+        newest.checked_sub(u64::from(back))
+    }
+
+    /// Whether pictures can be shown without a packet that was sent, because a key frame was sent
+    /// after it.
+    pub(super) fn is_outdated(&self, sequence_number: u16) -> bool {
+        let index = self.index_of(sequence_number);
+        index.is_none_or(|index| index < self.begins)
+    }
+
+    /// A packet that was sent, to be sent again. None if it is not there any more.
+    pub(super) fn packet_again(&mut self, sequence_number: u16) -> Option<(&Format, Packet<'_>)> {
+        let index = self.index_of(sequence_number)?;
         let end = self.sent.partition_point(|sent| sent.first <= index);
         let sent = self.sent.get(end.checked_sub(1)?)?;
         let number = usize::try_from(index - sent.first).ok()?;
@@ -574,6 +592,28 @@ mod tests {
         assert!(stream.admits(first) && stream.admits(second));
         stream.go_on_with(second);
         assert!(!stream.admits(first) && stream.admits(second));
+    }
+
+    #[test]
+    fn what_was_sent_before_a_key_frame_is_outdated() {
+        let mut stream = Stream::new(DESCRIPTION);
+        let first = stream.index.0 as u16;
+        let key_frame = |parts: &[&[u8]], is_whole| {
+            let mut frame = Frame::new(9_000, Numbering::None, 0);
+            frame.is_key_frame = true;
+            for (number, part) in parts.iter().enumerate() {
+                frame.add(part, is_whole && number + 1 == parts.len());
+            }
+            Arc::new(frame)
+        };
+        sent(&mut stream, &frame(&[b"old"], Numbering::None));
+        assert!(!stream.is_outdated(first));
+        // A key frame in two parts.
+        sent(&mut stream, &key_frame(&[b"one"], false));
+        sent(&mut stream, &key_frame(&[b"two"], true));
+        sent(&mut stream, &frame(&[b"new"], Numbering::None));
+        let outdated: Vec<bool> = (0..4).map(|n| stream.is_outdated(first + n)).collect();
+        assert_eq!(outdated, [true, false, false, false]);
     }
 
     #[test]

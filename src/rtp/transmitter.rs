@@ -16,20 +16,14 @@ use super::outgoing::{Departure, MAX_WAITING, Outgoing};
 use super::srtp::{MASTER, Srtcp};
 use super::stream::{Description, Stream};
 use crate::congestion::Packet;
+use crate::congestion::repeats::{self, Fate, Rate, Repeats};
 use crate::ice::pacer::Paced;
 use crate::ice::seat::Seat;
 
 /// Bytes that may wait when something is sent again: pictures come first.
 const MAX_WAITING_AGAIN: usize = MAX_WAITING / 4;
 
-/// Packets that are sent again: so many at once, and so many a second (5 % of 200 Mbit/s). A
-/// viewer that asks for more has lost the picture anyway.
-const PICTURES_AGAIN: Rate = Rate {
-    at_once: 500.0,
-    a_second: 1_000.0,
-};
-
-/// The same of sound: all of two streams in packets of 10 ms.
+/// Sound that is sent again: all of two streams in packets of 10 ms.
 const SOUND_AGAIN: Rate = Rate {
     at_once: 50.0,
     a_second: 200.0,
@@ -49,48 +43,9 @@ pub(crate) struct Transmitter {
 struct State {
     streams: Vec<Stream>,
     outgoing: Outgoing,
-    /// A path that does not even take the pictures: each packet that is sent again, and lost
-    /// again, would keep its queue full. The next key frame makes up for all of them.
-    holds_back: bool,
-    pictures_again: Budget,
-    sound_again: Budget,
+    pictures_again: Repeats,
+    sound_again: Repeats,
     counts: Counts,
-}
-
-#[derive(Clone, Copy)]
-struct Rate {
-    at_once: f64,
-    a_second: f64,
-}
-
-/// How many packets may be sent again.
-struct Budget {
-    rate: Rate,
-    left: f64,
-    /// When `left` was right.
-    at: Instant,
-}
-
-impl Budget {
-    fn new(rate: Rate) -> Self {
-        Self {
-            rate,
-            left: rate.at_once,
-            at: Instant::now(),
-        }
-    }
-
-    /// Whether one more may go out.
-    fn is_left(&mut self, now: Instant) -> bool {
-        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.left = (self.left + elapsed * self.rate.a_second).min(self.rate.at_once);
-        self.at = now;
-        self.left >= 1.0
-    }
-
-    fn spend(&mut self) {
-        self.left -= 1.0;
-    }
 }
 
 /// What was sent.
@@ -106,6 +61,8 @@ pub(crate) struct Counts {
 pub(crate) enum News {
     /// The stream with this SSRC needs a key frame.
     KeyFrameWanted(u32),
+    /// What got lost of the stream with this SSRC is not sent again: the path has no room.
+    GivenUp(u32),
     Arrivals {
         /// Packets whose arrival or loss was reported.
         packets: Vec<Packet>,
@@ -131,9 +88,8 @@ impl Transmitter {
             state: Mutex::new(State {
                 streams: Vec::new(),
                 outgoing: Outgoing::new(ours, most),
-                holds_back: false,
-                pictures_again: Budget::new(PICTURES_AGAIN),
-                sound_again: Budget::new(SOUND_AGAIN),
+                pictures_again: Repeats::new(repeats::PICTURES),
+                sound_again: Repeats::new(SOUND_AGAIN),
                 counts: Counts::default(),
             }),
             reports: Mutex::new(Srtcp::new(theirs)),
@@ -178,12 +134,19 @@ impl Transmitter {
         for report in reports {
             match report {
                 Feedback::Missing { ssrc, numbers } => {
-                    self.dispatch(|state, departure| state.send_again(ssrc, &numbers, departure));
+                    let mut outcome = Again::Done;
+                    self.dispatch(|state, departure| {
+                        outcome = state.send_again(ssrc, &numbers, departure);
+                        true
+                    });
+                    if outcome == Again::GivenUp {
+                        on_news(News::GivenUp(ssrc));
+                    }
                 }
                 Feedback::KeyFrame { ssrc } => on_news(News::KeyFrameWanted(ssrc)),
                 Feedback::Arrivals(arrivals) => {
-                    let packets = self.locked().outgoing.log.report(&arrivals);
                     let at = self.epoch.elapsed();
+                    let packets = self.locked().arrivals(&arrivals, at);
                     if !packets.is_empty() {
                         on_news(News::Arrivals { packets, at });
                     }
@@ -193,9 +156,10 @@ impl Transmitter {
         is_all
     }
 
-    /// Whether what got lost is not sent again.
-    pub(crate) fn hold_back(&self, holds_back: bool) {
-        self.locked().holds_back = holds_back;
+    /// Bit/s that the path has left for pictures that are sent again; none: it takes all.
+    pub(crate) fn set_room(&self, room: Option<f64>) {
+        let now = self.epoch.elapsed();
+        self.locked().pictures_again.set_room(room, now);
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -277,34 +241,59 @@ impl State {
         true
     }
 
-    fn send_again(&mut self, ssrc: u32, numbers: &[u16], departure: &Departure<'_>) -> bool {
+    /// What a report says about packets, which came `at` that time.
+    fn arrivals(&mut self, arrivals: &[(u16, Option<Duration>)], at: Duration) -> Vec<Packet> {
+        let packets = self.outgoing.log.report(arrivals);
+        if let Some(newest) = packets.iter().map(|packet| packet.sent).max() {
+            let round_trip = at.saturating_sub(newest);
+            self.pictures_again.set_round_trip(round_trip);
+            self.sound_again.set_round_trip(round_trip);
+        }
+        packets
+    }
+
+    fn send_again(&mut self, ssrc: u32, numbers: &[u16], departure: &Departure<'_>) -> Again {
         let mut streams = self.streams.iter_mut();
         let Some(stream) = streams.find(|s| s.ssrc() == ssrc) else {
-            return false;
+            return Again::Done;
         };
         let is_sound = stream.is_sound();
-        if self.holds_back && !is_sound {
-            return false;
-        }
+        let repeats = match is_sound {
+            true => &mut self.sound_again,
+            false => &mut self.pictures_again,
+        };
+        let now = departure.since;
         for number in numbers {
-            let may = is_sound || self.outgoing.waiting() <= MAX_WAITING_AGAIN;
-            let budget = match is_sound {
-                true => &mut self.sound_again,
-                false => &mut self.pictures_again,
-            };
-            if !may || !budget.is_left(departure.now) {
-                return false;
+            // Sound has no key frames, and goes ahead of what waits.
+            let is_needed = is_sound || !repeats.is_limited() || !stream.is_outdated(*number);
+            let is_full = !is_sound && self.outgoing.waiting() > MAX_WAITING_AGAIN;
+            if !is_needed || is_full {
+                continue;
             }
             let Some((format, packet)) = stream.packet_again(*number) else {
                 continue;
             };
-            budget.spend();
+            match repeats.decide(ssrc, *number, format.length(&packet), now) {
+                Fate::Sent => {}
+                Fate::UnderWay => continue,
+                Fate::NoRoom if !is_sound && repeats.gives_up(now) => return Again::GivenUp,
+                Fate::NoRoom => return Again::Done,
+            }
             self.outgoing.add(format, &packet, departure);
             self.counts.packets += 1;
             self.counts.sent_again += 1;
         }
-        true
+        Again::Done
     }
+}
+
+/// What has become of packets that were asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Those that can be of use are on their way.
+    Done,
+    /// The path has no room for them.
+    GivenUp,
 }
 
 /// What an outlet does with the next frame.
@@ -376,31 +365,5 @@ impl std::fmt::Debug for Outlet {
         f.debug_struct("Outlet")
             .field("ssrc", &self.ssrc)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_sent_again_has_a_bound() {
-        let mut budget = Budget::new(PICTURES_AGAIN);
-        let now = budget.at;
-        let taken = |budget: &mut Budget, now| {
-            let spent = std::iter::from_fn(|| budget.is_left(now).then(|| budget.spend()));
-            spent.take(10_000).count()
-        };
-        assert_eq!(taken(&mut budget, now), PICTURES_AGAIN.at_once as usize);
-        let later = now + Duration::from_millis(100);
-        assert_eq!(
-            taken(&mut budget, later),
-            PICTURES_AGAIN.a_second as usize / 10
-        );
-        let much_later = now + Duration::from_secs(60);
-        assert_eq!(
-            taken(&mut budget, much_later),
-            PICTURES_AGAIN.at_once as usize
-        );
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::estimator::Trend;
+use super::super::repeats::{self, Repeats};
 use super::{FRAME, FREE, MEGABIT, Path, Simulation};
 
 /// What an encoder makes of the estimate, with this ceiling.
@@ -159,6 +160,24 @@ fn a_queue_that_somebody_else_keeps_full_does_not_end_in_nothing() {
     viewer.shift = 0.25;
     viewer.run(60.0, follows(2.5 * MEGABIT));
     assert!(viewer.last.bitrate > 0.5 * before, "{:?}", viewer.last);
+}
+
+#[test]
+fn a_full_buffer_is_emptied_and_not_taken_for_the_path() {
+    let mut viewer = Simulation::new(3.0 * MEGABIT);
+    viewer.repeats = Some(Repeats::new(repeats::PICTURES));
+    viewer.run(10.0, follows(2.5 * MEGABIT));
+    viewer.path = Path {
+        buffer: 0.6,
+        ..narrow(MEGABIT)
+    };
+    // Who encodes takes its time, and packets get lost.
+    viewer.run(1.5, |_| 2.5 * MEGABIT);
+    viewer.run(5.0, follows(2.5 * MEGABIT));
+    viewer.longest = 0.0;
+    viewer.run(3.0, follows(2.5 * MEGABIT));
+    assert!(viewer.longest < 0.3, "packets waited {} s", viewer.longest);
+    assert!(viewer.last.bitrate > 0.5 * MEGABIT, "{:?}", viewer.last);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Packet;
 use super::estimator::{Estimate, Estimator};
+use super::repeats::{self, Fate, Repeats};
 
 /// From one picture to the next.
 const FRAME: f64 = 1.0 / 30.0;
@@ -50,8 +51,15 @@ pub(super) struct Simulation {
     pub(super) estimator: Estimator,
     pub(super) path: Path,
     pub(super) now: f64,
-    /// What was sent, and when the viewer had it or knew that it was lost.
-    under_way: VecDeque<(f64, Packet)>,
+    /// What was sent, and when the viewer had it or knew that it was lost; with the number of
+    /// what it is a copy of.
+    under_way: VecDeque<(f64, u16, Packet)>,
+    next_number: u16,
+    ceiling: f64,
+    /// What a viewer that asks for lost packets gets again.
+    pub(super) repeats: Option<Repeats>,
+    /// What it lacks, and how often it has asked for that.
+    missing: Vec<(u16, u32)>,
     busy_until: f64,
     arrived_last: f64,
     next_report: f64,
@@ -72,6 +80,10 @@ impl Simulation {
             path: FREE,
             now: 100.0,
             under_way: VecDeque::new(),
+            next_number: 0,
+            ceiling,
+            repeats: None,
+            missing: Vec::new(),
             busy_until: 0.0,
             arrived_last: 0.0,
             next_report: 100.0,
@@ -94,12 +106,19 @@ impl Simulation {
     pub(super) fn run(&mut self, seconds: f64, mut rate: impl FnMut(&Estimate) -> f64) {
         let end = self.now + seconds;
         while self.now < end {
-            let bytes = (rate(&self.last) * FRAME / 8.0) as u32;
-            self.send(bytes);
+            let offered = rate(&self.last);
+            let mut bytes = (offered * FRAME / 8.0) as u32;
+            while bytes > 0 {
+                let size = bytes.min(MTU);
+                bytes -= size;
+                self.next_number = self.next_number.wrapping_add(1);
+                self.send(self.next_number, size);
+            }
             self.now += FRAME;
             if self.now >= self.next_report {
                 self.next_report = self.now + REPORTS;
                 self.report();
+                self.ask_again(offered);
             }
         }
     }
@@ -123,37 +142,53 @@ impl Simulation {
         self.now - start
     }
 
-    fn send(&mut self, mut bytes: u32) {
+    fn send(&mut self, number: u16, size: u32) {
         let jitter = self.random() * self.path.jitter;
-        while bytes > 0 {
-            let size = bytes.min(MTU);
-            bytes -= size;
-            let queued = (self.busy_until - self.now).max(0.0);
-            let is_lost = queued > self.path.buffer || self.random() < self.path.loss;
-            let mut arrived = None;
-            let mut known = self.now + queued + WAY;
-            if !is_lost {
-                self.busy_until =
-                    self.now.max(self.busy_until) + f64::from(size) * 8.0 / self.path.capacity;
-                let mut at = self.busy_until + jitter + WAY + self.shift;
-                if at.fract() < self.path.stall {
-                    at = at.floor() + self.path.stall;
-                }
-                at = at.max(self.arrived_last);
-                self.arrived_last = at;
-                self.longest = self.longest.max(at - self.now);
-                arrived = Some(Duration::from_secs_f64(at + CLOCK));
-                known = at;
+        let queued = (self.busy_until - self.now).max(0.0);
+        let is_lost = queued > self.path.buffer || self.random() < self.path.loss;
+        let mut arrived = None;
+        let mut known = self.now + queued + WAY;
+        if !is_lost {
+            self.busy_until =
+                self.now.max(self.busy_until) + f64::from(size) * 8.0 / self.path.capacity;
+            let mut at = self.busy_until + jitter + WAY + self.shift;
+            if at.fract() < self.path.stall {
+                at = at.floor() + self.path.stall;
             }
-            self.under_way.push_back((
-                known,
-                Packet {
-                    sent: Duration::from_secs_f64(self.now),
-                    arrived,
-                    size,
-                },
-            ));
+            at = at.max(self.arrived_last);
+            self.arrived_last = at;
+            self.longest = self.longest.max(at - self.now);
+            arrived = Some(Duration::from_secs_f64(at + CLOCK));
+            known = at;
         }
+        let packet = Packet {
+            sent: Duration::from_secs_f64(self.now),
+            arrived,
+            size,
+        };
+        self.under_way.push_back((known, number, packet));
+    }
+
+    /// The viewer asks for all that it lacks, ten times in all, as browsers do.
+    fn ask_again(&mut self, offered: f64) {
+        let now = Duration::from_secs_f64(self.now);
+        let Some(mut repeats) = self.repeats.take() else {
+            return;
+        };
+        let room = repeats::room(self.last.bitrate, self.ceiling, offered);
+        repeats.set_room(room, now);
+        repeats.set_round_trip(self.last.age);
+        let mut missing = std::mem::take(&mut self.missing);
+        for (number, asked) in &mut missing {
+            *asked += 1;
+            let number = *number;
+            if repeats.decide(0, number, MTU as usize, now) == Fate::Sent {
+                self.send(number, MTU);
+            }
+        }
+        missing.retain(|(_, asked)| *asked < 10);
+        self.missing = missing;
+        self.repeats = Some(repeats);
     }
 
     fn report(&mut self) {
@@ -162,9 +197,18 @@ impl Simulation {
         while self
             .under_way
             .front()
-            .is_some_and(|(known, _)| *known <= until)
+            .is_some_and(|(known, ..)| *known <= until)
         {
-            packets.extend(self.under_way.pop_front().map(|(_, packet)| packet));
+            let Some((_, number, packet)) = self.under_way.pop_front() else {
+                break;
+            };
+            packets.push(packet);
+            let is_new = self.missing.iter().all(|(missing, _)| *missing != number);
+            match packet.arrived {
+                Some(_) => self.missing.retain(|(missing, _)| *missing != number),
+                None if is_new => self.missing.push((number, 0)),
+                None => {}
+            }
         }
         self.last = self
             .estimator
