@@ -114,7 +114,7 @@ async function watching(open, code) {
   await page.moreFrames();
   await page.tab.evaluate(() => {
     /** @type {any} */
-    const notes = { decoded: 0, bytes: 0, late: [], base: Infinity, last: undefined, asked: undefined };
+    const notes = { late: [], base: Infinity, last: undefined, asked: undefined };
     /** @type {any} */ (window).testNetwork = notes;
     const view = /** @type {HTMLVideoElement} */ (document.querySelector('#view'));
     const shown = (/** @type {number} */ _now, /** @type {any} */ { receiveTime, rtpTimestamp }) => {
@@ -126,24 +126,29 @@ async function watching(open, code) {
       view.requestVideoFrameCallback(shown);
     };
     view.requestVideoFrameCallback(shown);
-    let before = { time: performance.now(), decoded: 0 };
-    setInterval(async () => {
+    notes.count = async () => {
       /** @type {RTCPeerConnection | null} */
       const connection = /** @type {any} */ (window).periscope.peerConnection();
+      /** @type {any} */
+      let counts;
       (await connection?.getStats())?.forEach((entry) => {
         if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') return;
-        const now = { time: performance.now(), decoded: entry.framesDecoded };
-        notes.decoded = entry.framesDecoded;
-        notes.bytes = entry.bytesReceived;
-        notes.last = {
-          width: entry.frameWidth,
-          frames: ((now.decoded - before.decoded) * 1000) / (now.time - before.time),
-        };
-        before = now;
+        counts = { time: performance.now(), decoded: entry.framesDecoded, bytes: entry.bytesReceived, width: entry.frameWidth };
       });
+      return counts;
+    };
+    /** @type {any} */
+    let before;
+    setInterval(async () => {
+      const now = await notes.count();
+      if (before !== undefined && now !== undefined) {
+        const frames = ((now.decoded - before.decoded) * 1000) / (now.time - before.time);
+        notes.last = { width: now.width, frames };
+      }
+      before = now;
     }, 500);
   });
-  await page.until('statistics', () => /** @type {any} */ (window).testNetwork.decoded > 0);
+  await page.until('statistics', () => /** @type {any} */ (window).testNetwork.last?.frames > 0);
   return page;
 }
 
@@ -154,10 +159,10 @@ async function watching(open, code) {
  * @returns {Promise<{frames: number, kilobits: number, late: number}>}
  */
 const measured = (page) =>
-  page.tab.evaluate(() => {
+  page.tab.evaluate(async () => {
     const notes = /** @type {any} */ (window).testNetwork;
     const before = notes.asked ?? { decoded: 0, bytes: 0, time: 0 };
-    const now = { decoded: notes.decoded, bytes: notes.bytes, time: performance.now() };
+    const now = await notes.count();
     const elapsed = (now.time - before.time) / 1000;
     const counts = {
       frames: (now.decoded - before.decoded) / elapsed,
