@@ -6,7 +6,7 @@
 //! So a packet is not repeated before its last copy could have arrived, and all of them together
 //! take no more than the pictures leave of what the path takes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 /// Repeats that may leave at once where a path has little room: what so much time brings.
@@ -15,9 +15,8 @@ const AT_ONCE: f64 = 0.5;
 /// And at least so many bits: two packets.
 const LEAST_AT_ONCE: f64 = 2.0 * 1_200.0 * 8.0;
 
-/// Least time from giving pictures up to doing so again. Each time a key frame has to come, and
-/// costs all others, whose pictures are worse for a moment.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// No round trip is taken to be longer: after a standstill a report is no news of how long one is.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Of what a path takes, at least so much is for repeats.
 const LEAST_ROOM: f64 = 0.05;
@@ -82,6 +81,9 @@ impl Bucket {
     }
 }
 
+/// A stream, and the number of a packet in it.
+type Name = (u32, u16);
+
 /// What one viewer has sent again of its pictures, or of its sound.
 #[derive(Debug)]
 pub(crate) struct Repeats {
@@ -89,19 +91,19 @@ pub(crate) struct Repeats {
     /// Bits that the path has room for; none where it takes all.
     room: Option<Bucket>,
     round_trip: Duration,
-    /// Stream, number and time of what was sent again less than a round trip ago.
-    under_way: VecDeque<(u32, u16, Duration)>,
-    given_up: Option<Duration>,
+    /// What was sent again less than a round trip ago, and when.
+    under_way: HashSet<Name>,
+    sent: VecDeque<(Name, Duration)>,
 }
 
 impl Repeats {
-    pub(crate) const fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self {
             packets: Bucket::full(rate.at_once, rate.a_second, Duration::ZERO),
             room: None,
             round_trip: Duration::ZERO,
-            under_way: VecDeque::new(),
-            given_up: None,
+            under_way: HashSet::new(),
+            sent: VecDeque::new(),
         }
     }
 
@@ -129,22 +131,26 @@ impl Repeats {
     }
 
     /// A viewer has told of a packet that left so long ago.
-    pub(crate) const fn set_round_trip(&mut self, round_trip: Duration) {
-        self.round_trip = round_trip;
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip.min(LONGEST);
     }
 
     /// Somebody asks for packet `number` of a stream, of `bytes`, again.
-    pub(crate) fn decide(&mut self, stream: u32, number: u16, bytes: usize, now: Duration) -> Fate {
-        while let Some((_, _, at)) = self.under_way.front()
+    pub(crate) fn request(
+        &mut self,
+        stream: u32,
+        number: u16,
+        bytes: usize,
+        now: Duration,
+    ) -> Fate {
+        let name = (stream, number);
+        while let Some((old, at)) = self.sent.front()
             && now.saturating_sub(*at) >= self.round_trip
         {
-            self.under_way.pop_front();
+            self.under_way.remove(old);
+            self.sent.pop_front();
         }
-        let is_under_way = self
-            .under_way
-            .iter()
-            .any(|(of, its, _)| *of == stream && *its == number);
-        if is_under_way {
+        if self.under_way.contains(&name) {
             return Fate::UnderWay;
         }
         let bits = super::bits(bytes as u64);
@@ -157,20 +163,10 @@ impl Repeats {
             room.left -= bits;
         }
         if !self.round_trip.is_zero() {
-            self.under_way.push_back((stream, number, now));
+            self.under_way.insert(name);
+            self.sent.push_back((name, now));
         }
         Fate::Sent
-    }
-
-    /// Whether the pictures up to the next key frame are given up for a packet that had no room.
-    pub(crate) fn gives_up(&mut self, now: Duration) -> bool {
-        let is_time = self
-            .given_up
-            .is_none_or(|last| now.saturating_sub(last) >= PATIENCE);
-        if is_time {
-            self.given_up = Some(now);
-        }
-        is_time
     }
 }
 
@@ -186,7 +182,7 @@ mod tests {
 
     /// How many of so many packets are sent again.
     fn sent(repeats: &mut Repeats, numbers: std::ops::Range<u16>, now: Duration) -> usize {
-        let fates = numbers.map(|number| repeats.decide(1, number, PACKET, now));
+        let fates = numbers.map(|number| repeats.request(1, number, PACKET, now));
         fates.filter(|fate| *fate == Fate::Sent).count()
     }
 
@@ -202,11 +198,11 @@ mod tests {
     fn a_packet_that_may_still_arrive_is_not_sent_once_more() {
         let mut repeats = Repeats::new(PICTURES);
         repeats.set_round_trip(ms(600));
-        assert_eq!(repeats.decide(1, 7, PACKET, ms(0)), Fate::Sent);
-        assert_eq!(repeats.decide(1, 7, PACKET, ms(599)), Fate::UnderWay);
-        assert_eq!(repeats.decide(1, 8, PACKET, ms(599)), Fate::Sent);
-        assert_eq!(repeats.decide(2, 7, PACKET, ms(599)), Fate::Sent);
-        assert_eq!(repeats.decide(1, 7, PACKET, ms(600)), Fate::Sent);
+        assert_eq!(repeats.request(1, 7, PACKET, ms(0)), Fate::Sent);
+        assert_eq!(repeats.request(1, 7, PACKET, ms(599)), Fate::UnderWay);
+        assert_eq!(repeats.request(1, 8, PACKET, ms(599)), Fate::Sent);
+        assert_eq!(repeats.request(2, 7, PACKET, ms(599)), Fate::Sent);
+        assert_eq!(repeats.request(1, 7, PACKET, ms(600)), Fate::Sent);
     }
 
     #[test]
@@ -235,16 +231,9 @@ mod tests {
         assert_eq!(room(3e6, 3e6, 2e6), None);
         let mut repeats = Repeats::new(PICTURES);
         repeats.set_room(Some(0.0), ms(0));
-        assert_eq!(repeats.decide(1, 1, PACKET, ms(1)), Fate::NoRoom);
+        assert_eq!(repeats.request(1, 1, PACKET, ms(1)), Fate::NoRoom);
         repeats.set_room(None, ms(2));
         assert!(!repeats.is_limited());
-        assert_eq!(repeats.decide(1, 1, PACKET, ms(3)), Fate::Sent);
-    }
-
-    #[test]
-    fn pictures_are_given_up_once_a_second_at_most() {
-        let mut repeats = Repeats::new(PICTURES);
-        let given_up = (0..=20).filter(|n| repeats.gives_up(ms(n * 100)));
-        assert_eq!(given_up.count(), 3);
+        assert_eq!(repeats.request(1, 1, PACKET, ms(3)), Fate::Sent);
     }
 }

@@ -470,7 +470,10 @@ impl Consumer {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 return self.wants_key_frame();
             }
-            self.needs_key_frame.store(false, Ordering::Relaxed);
+            // A wish that comes right now is for one after this buffer.
+            if waits {
+                self.needs_key_frame.store(false, Ordering::Relaxed);
+            }
         }
         if self.push(item) || flow != Flow::Encoded {
             return false;

@@ -94,8 +94,8 @@ impl Retransmission {
     }
 
     /// Decides about the requests that arrive at a pad of what sends again.
-    pub(super) fn decide_at(&self, pad: &gst::Pad, events: &Outbox) {
-        let (this, events) = (self.clone(), events.clone());
+    pub(super) fn decide_at(&self, pad: &gst::Pad) {
+        let this = self.clone();
         pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
             let request = info
                 .event()
@@ -111,14 +111,9 @@ impl Retransmission {
                 return gst::PadProbeReturn::Ok;
             };
             let now = gst::SystemClock::obtain().time().into();
-            let (fate, gives_up) = {
-                let mut repeats = this.locked();
-                let fate = repeats.decide(ssrc, sequence_number as u16, PACKET, now);
-                (fate, fate == Fate::NoRoom && repeats.gives_up(now))
-            };
-            if gives_up {
-                events.send(Event::GivenUp(ssrc));
-            }
+            // Sequence numbers have 16 bits.
+            let number = sequence_number as u16;
+            let fate = this.locked().request(ssrc, number, PACKET, now);
             match fate {
                 Fate::Sent => gst::PadProbeReturn::Ok,
                 Fate::UnderWay | Fate::NoRoom => gst::PadProbeReturn::Handled,
@@ -200,7 +195,7 @@ impl Session {
         }
         let is_thinned = self.reported().any(Feed::is_thinned);
         let is_restricted = is_thinned || self.reported().any(|feed| !feed.is_settled());
-        self.leave_room(&estimate, is_thinned);
+        self.leave_room(&estimate);
         if let Some(meter) = &mut *self.rtc.meter().locked() {
             meter.set_restricted(is_restricted);
             if try_out > 0.0 {
@@ -210,29 +205,28 @@ impl Session {
     }
 
     /// Packets that got lost do not take more of the path than it has left.
-    fn leave_room(&self, estimate: &Estimate, is_thinned: bool) {
+    fn leave_room(&self, estimate: &Estimate) {
         let most: f64 = self.reported().map(Self::most).sum();
-        let offered: f64 = self.reported().filter_map(Feed::rate).sum();
-        let room = match is_thinned {
-            true => Some(0.0),
-            false => repeats::room(estimate.bitrate, most, offered),
-        };
+        let offered = |feed: &Feed| feed.usual_rate().unwrap_or_else(|| Self::need(feed));
+        let offered: f64 = self.reported().map(offered).sum();
+        let room = repeats::room(estimate.bitrate, most, offered);
         match self.transmitter.get() {
             Some(Some(transmitter)) => transmitter.set_room(room),
             _ => self.rtc.retransmission().set_room(room, estimate.age),
         }
     }
 
-    /// Pictures of a stream got lost, and there is no room to send them again: none can be shown
+    /// Something of a stream got lost that there is no room to send again: no picture can be shown
     /// before the next key frame, so none is sent.
     pub(super) fn give_up(&self, ssrc: u32) {
         let sending = self.negotiation.sending().find(|s| s.ssrc == ssrc);
         let feed = sending.and_then(|sending| sending.feed.as_ref());
         if let (Some(feed), Some(estimate)) = (feed, self.rtc.meter().estimate()) {
-            gst::debug!(crate::CAT, "peer {}: waits for a key frame", self.id);
             let need = Self::need(feed);
             let share = need / self.needs().max(need);
-            feed.give_up(estimate.bitrate * share, &estimate);
+            if feed.give_up(estimate.bitrate * share, &estimate) {
+                gst::debug!(crate::CAT, "peer {}: waits for a key frame", self.id);
+            }
         }
     }
 

@@ -220,6 +220,12 @@ impl Feed {
         self.flow.rate
     }
 
+    /// The same, but for a moment in which there was a key frame.
+    pub(crate) fn usual_rate(&self) -> Option<f64> {
+        let rate = self.flow.rate?;
+        Some(self.flow.before.map_or(rate, |before| before.min(rate)))
+    }
+
     pub(crate) const fn has_reports(&self) -> bool {
         self.reports
     }
@@ -277,12 +283,20 @@ impl Feed {
     }
 
     /// What got lost is not sent again: goes on with a key frame, as soon as that does not have to
-    /// wait behind pictures that can no longer be shown.
-    pub(crate) fn give_up(&self, bitrate: f64, estimate: &Estimate) {
+    /// wait behind pictures that can no longer be shown. False where nobody is there who makes
+    /// one: a camera sends them when it likes.
+    pub(crate) fn give_up(&self, bitrate: f64, estimate: &Estimate) -> bool {
+        if self.ceiling().is_none() {
+            return false;
+        }
+        if let Way::Port(outlet) = &self.way {
+            outlet.give_up();
+        }
         if estimate.queue >= LONG_QUEUE && !self.gate.is_narrow() {
             self.gate.narrow(bitrate, estimate.queue);
         }
         self.links().for_each(Link::wait_for_key_frame);
+        true
     }
 
     /// Goes on with another encoding, from its next key frame.
@@ -332,7 +346,7 @@ impl Feed {
     }
 }
 
-/// As long as packets wait for so long, pictures are left out.
+/// While packets wait for so long a gate stays narrow.
 const LONG_QUEUE: Duration = Duration::from_millis(100);
 
 /// How much flows, measured now and then.
@@ -341,6 +355,8 @@ struct Flow {
     since: Option<(Instant, u64)>,
     /// Bit/s; none before there was time to measure.
     rate: Option<f64>,
+    /// The one before.
+    before: Option<f64>,
 }
 
 /// More than this factor beyond what a path takes was not sent for as long as a report takes:
@@ -357,7 +373,7 @@ impl Flow {
         let elapsed = now.saturating_duration_since(at);
         if elapsed >= MEASURE {
             let bits = bytes.saturating_sub(before).saturating_mul(8);
-            self.rate = Some(bits as f64 / elapsed.as_secs_f64());
+            self.before = self.rate.replace(bits as f64 / elapsed.as_secs_f64());
             self.since = Some((now, bytes));
         }
     }

@@ -60,8 +60,8 @@ pub(crate) enum Event {
     PathMeasured,
     /// The browser can show nothing of the stream with this SSRC before the next key frame.
     KeyFrameWanted(u32),
-    /// It has lost pictures of that stream for which its path has no room: they are not sent again.
-    GivenUp(u32),
+    /// It lacks something of the stream with this SSRC that its path has no room for.
+    NoRoom(u32),
     /// News from the peer's place at the shared port.
     Seat(SeatEvent),
     /// Streams or data labels of the element have come, gone or become known.

@@ -50,7 +50,7 @@ impl Shortcut {
         let (meter, events) = (meter.clone(), events.clone());
         let tell = move |news| match news {
             News::KeyFrameWanted(ssrc) => events.send(Event::KeyFrameWanted(ssrc)),
-            News::GivenUp(ssrc) => events.send(Event::GivenUp(ssrc)),
+            News::NoRoom(ssrc) => events.send(Event::NoRoom(ssrc)),
             News::Arrivals { packets, at } => meter.report(&packets, at, &events),
         };
         Some(Transmitter::new(seat.clone(), &ours, &theirs, tell))
@@ -126,7 +126,7 @@ impl Insides {
             "srtpenc" | "srtpdec" => self.shortcut.ciphers().push(element.downgrade()),
             "rtprtxsend" => {
                 if let Some(pad) = element.static_pad("src") {
-                    self.retransmission.decide_at(&pad, &self.events);
+                    self.retransmission.decide_at(&pad);
                 }
             }
             // They work off one packet after the other, although they have nothing to add.

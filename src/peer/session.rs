@@ -326,7 +326,7 @@ impl Session {
                 self.follow_path();
             }
             Event::KeyFrameWanted(ssrc) => self.negotiation.request_key_frame(ssrc),
-            Event::GivenUp(ssrc) => self.give_up(ssrc),
+            Event::NoRoom(ssrc) => self.give_up(ssrc),
             Event::PathMeasured => self.act_on_estimate(),
             Event::Seat(SeatEvent::PathFound) => {
                 if self.path == PathState::None {

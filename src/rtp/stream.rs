@@ -15,6 +15,11 @@ use crate::media::codec::Codec;
 const MOST_FRAMES: usize = 60;
 const MOST_PACKETS: usize = 1_600;
 
+/// Least time from giving pictures up to doing so again, and the greatest. Each time a key frame
+/// has to come, and costs all others, whose pictures are worse for a moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+const GREATEST_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Two sources of the same pictures are not further apart than this, in ticks of the RTP clock.
 const AT_ONCE: u32 = 90_000;
 
@@ -71,8 +76,11 @@ pub(super) struct Stream {
     again: Counter,
     picture_id: u16,
     newest: Option<Newest>,
-    /// Index of the first packet of the newest key frame: nothing before it is needed any more.
+    /// Index of the first packet of the newest key frame, or of the next one: nothing before it is
+    /// needed any more.
     begins: u64,
+    /// When pictures were given up last, and for how long none are after that.
+    given_up: Option<(Duration, Duration)>,
     /// Of sound.
     skip: Skip,
     sent: VecDeque<Sent>,
@@ -131,6 +139,7 @@ impl Stream {
             picture_id: rand::random::<u16>() & PICTURE_ID,
             newest: None,
             begins: 0,
+            given_up: None,
             skip: Skip::default(),
             sent: VecDeque::new(),
             packets: 0,
@@ -203,7 +212,10 @@ impl Stream {
         frame: &'a Arc<Frame>,
     ) -> Option<(&'a Format, impl Iterator<Item = Packet<'a>>)> {
         let is_whole = frame.payloads().any(|(_, marker)| marker);
-        let is_beginning = self.newest.as_ref().is_none_or(|newest| newest.is_whole);
+        let is_beginning = self
+            .newest
+            .as_ref()
+            .is_none_or(|n| n.is_whole || n.source_time != frame.time);
         let time = match self.format.description.is_sound {
             true => self.time_of_sound(frame)?,
             false => self.time_of_picture(frame, is_whole),
@@ -260,13 +272,40 @@ impl Stream {
         index.is_none_or(|index| index < self.begins)
     }
 
-    /// A packet that was sent, to be sent again. None if it is not there any more.
-    pub(super) fn packet_again(&mut self, sequence_number: u16) -> Option<(&Format, Packet<'_>)> {
+    /// Whether the pictures up to the next key frame may be given up, because of one that lacks
+    /// something. Where that does not help it is done less and less often.
+    pub(super) fn may_give_up(&mut self, now: Duration) -> bool {
+        let patience = match self.given_up {
+            Some((last, patience)) if now.saturating_sub(last) < patience => return false,
+            Some((last, patience)) if now.saturating_sub(last) < 2 * patience => {
+                (2 * patience).min(GREATEST_PATIENCE)
+            }
+            _ => PATIENCE,
+        };
+        self.given_up = Some((now, patience));
+        true
+    }
+
+    /// Nothing that was sent is needed any more: a key frame comes.
+    pub(super) const fn give_up(&mut self) {
+        self.begins = self.index.0;
+    }
+
+    /// A packet that was sent, to be sent again if that `may` be for its bytes. None if it may not,
+    /// or is not there any more.
+    pub(super) fn packet_again(
+        &mut self,
+        sequence_number: u16,
+        may: impl FnOnce(usize) -> bool,
+    ) -> Option<(&Format, Packet<'_>)> {
         let index = self.index_of(sequence_number)?;
         let end = self.sent.partition_point(|sent| sent.first <= index);
         let sent = self.sent.get(end.checked_sub(1)?)?;
         let number = usize::try_from(index - sent.first).ok()?;
         let payload = sent.frame.payload(number)?;
+        if !may(payload.0.len()) {
+            return None;
+        }
         let description = &self.format.description;
         let (route, index, original) = match description.again {
             Some(route) => (route, self.again.take(1), Some(sequence_number)),
@@ -415,7 +454,7 @@ mod tests {
     }
 
     fn sent_again(stream: &mut Stream, number: u16) -> Option<Vec<u8>> {
-        let (format, packet) = stream.packet_again(number)?;
+        let (format, packet) = stream.packet_again(number, |_| true)?;
         Some(written(format, &packet))
     }
 
@@ -614,6 +653,32 @@ mod tests {
         sent(&mut stream, &frame(&[b"new"], Numbering::None));
         let outdated: Vec<bool> = (0..4).map(|n| stream.is_outdated(first + n)).collect();
         assert_eq!(outdated, [true, false, false, false]);
+        stream.give_up();
+        assert!((0..4).all(|n| stream.is_outdated(first + n)));
+    }
+
+    #[test]
+    fn where_a_key_frame_does_not_help_pictures_are_given_up_less_often() {
+        let mut stream = Stream::new(DESCRIPTION);
+        let mut given_up = |from: u64, to: u64| {
+            let times = (from..to).map(Duration::from_secs);
+            let times = times.filter(|now| stream.may_give_up(*now));
+            times.map(|now| now.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(given_up(0, 20), [0, 1, 3, 7, 15]);
+        assert_eq!(given_up(60, 64), [60, 61, 63], "it has helped for a while");
+    }
+
+    #[test]
+    fn a_packet_that_may_not_be_sent_again_leaves_no_gap_in_the_numbers() {
+        let mut stream = Stream::new(DESCRIPTION);
+        let first = stream.index.0 as u16;
+        sent(&mut stream, &frame(&[b"one"], Numbering::None));
+        let numbers = stream.again.0;
+        assert!(stream.packet_again(first, |_| false).is_none());
+        assert_eq!(stream.again.0, numbers);
+        assert!(stream.packet_again(first, |bytes| bytes == 3).is_some());
+        assert_eq!(stream.again.0, numbers + 1);
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub(crate) struct Counts {
 pub(crate) enum News {
     /// The stream with this SSRC needs a key frame.
     KeyFrameWanted(u32),
-    /// What got lost of the stream with this SSRC is not sent again: the path has no room.
-    GivenUp(u32),
+    /// Something of the stream with this SSRC got lost, and the path has no room to send it again.
+    NoRoom(u32),
     Arrivals {
         /// Packets whose arrival or loss was reported.
         packets: Vec<Packet>,
@@ -139,8 +139,8 @@ impl Transmitter {
                         outcome = state.send_again(ssrc, &numbers, departure);
                         true
                     });
-                    if outcome == Again::GivenUp {
-                        on_news(News::GivenUp(ssrc));
+                    if outcome == Again::NoRoom {
+                        on_news(News::NoRoom(ssrc));
                     }
                 }
                 Feedback::KeyFrame { ssrc } => on_news(News::KeyFrameWanted(ssrc)),
@@ -270,15 +270,18 @@ impl State {
             if !is_needed || is_full {
                 continue;
             }
-            let Some((format, packet)) = stream.packet_again(*number) else {
-                continue;
+            let mut fate = Fate::UnderWay;
+            let again = stream.packet_again(*number, |bytes| {
+                fate = repeats.request(ssrc, *number, bytes, now);
+                fate == Fate::Sent
+            });
+            let Some((format, packet)) = again else {
+                match fate {
+                    Fate::NoRoom if !is_sound && stream.may_give_up(now) => return Again::NoRoom,
+                    Fate::NoRoom => return Again::Done,
+                    Fate::Sent | Fate::UnderWay => continue,
+                }
             };
-            match repeats.decide(ssrc, *number, format.length(&packet), now) {
-                Fate::Sent => {}
-                Fate::UnderWay => continue,
-                Fate::NoRoom if !is_sound && repeats.gives_up(now) => return Again::GivenUp,
-                Fate::NoRoom => return Again::Done,
-            }
             self.outgoing.add(format, &packet, departure);
             self.counts.packets += 1;
             self.counts.sent_again += 1;
@@ -292,8 +295,8 @@ impl State {
 enum Again {
     /// Those that can be of use are on their way.
     Done,
-    /// The path has no room for them.
-    GivenUp,
+    /// The path has no room for them; a key frame would help.
+    NoRoom,
 }
 
 /// What an outlet does with the next frame.
@@ -342,6 +345,13 @@ impl Outlet {
             Some(stream) if stream.is_sound() => Readiness::Open,
             _ if is_full => Readiness::Full,
             _ => Readiness::Open,
+        }
+    }
+
+    /// Nothing that was sent is sent again: a key frame comes.
+    pub(crate) fn give_up(&self) {
+        if let Some(stream) = self.transmitter.locked().find(self.ssrc) {
+            stream.give_up();
         }
     }
 

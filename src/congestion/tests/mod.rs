@@ -182,7 +182,7 @@ impl Simulation {
         for (number, asked) in &mut missing {
             *asked += 1;
             let number = *number;
-            if repeats.decide(0, number, MTU as usize, now) == Fate::Sent {
+            if repeats.request(0, number, MTU as usize, now) == Fate::Sent {
                 self.send(number, MTU);
             }
         }
