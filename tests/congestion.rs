@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{Bench, Viewer, Watched, connect_lossy, peer, wait_until};
+use common::{ALL, Bench, Viewer, Watched, connect_lossy, peer, wait_until};
 use gst::prelude::*;
 use rtp_types::RtpPacket;
 
@@ -100,6 +100,42 @@ fn offers_ask_for_reports_on_video_and_not_on_sound() {
     assert!(video.contains("transport-cc"), "{video}");
     let audio = of("audio");
     assert!(!audio.contains("transport-wide-cc"), "{audio}");
+}
+
+/// A player that is not ours, which offers itself and has numbers of its own.
+const PLAYER: &str = "application/x-rtp,media=video,encoding-name=H264,payload=102,clock-rate=90000,\
+     packetization-mode=(string)1,profile-level-id=(string)42e01f,rtcp-fb-transport-cc=true,\
+     extmap-7=(string)http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01,\
+     extmap-9=(string)http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+
+#[test]
+fn who_offers_reports_too_and_is_told_to_hold_no_picture_back() {
+    for ice in ["lite", "full"] {
+        let bench = bench(&format!("ice={ice}"), NOISE);
+        let mut viewer = Viewer::new(ALL);
+        let extensions = Watched::<Vec<u8>>::default();
+        let seen = extensions.clone();
+        viewer.webrtcbin.connect_pad_added(move |_, pad| {
+            let seen = seen.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                let map = info.buffer().unwrap().map_readable().unwrap();
+                let packet = RtpPacket::parse(&map).unwrap();
+                let (_, data) = packet.extension().unwrap_or_default();
+                seen.update(|all| *all = data.to_vec());
+                gst::PadProbeReturn::Ok
+            });
+        });
+        let (peer, answer) = bench.accept_offer(&viewer.offer(&[PLAYER])).unwrap();
+        assert!(answer.contains("a=extmap:7 http"), "{ice}: {answer}");
+        assert!(answer.contains("a=extmap:9 http"), "{ice}: {answer}");
+        viewer.take_answer(&answer);
+        viewer.peer = peer;
+        viewer.wait_packets("H264", 60);
+        wait_until("an estimate", || estimate(&bench, &viewer).is_some());
+        extensions.wait("an element of three bytes, all zero, as number 9", |data| {
+            data.windows(4).any(|bytes| bytes == [0x92, 0, 0, 0])
+        });
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use gst_rtp::subclass::prelude::*;
 pub(crate) const URI: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 
 /// Number under which our offers give it (RFC 8285, section 4.2: 1–14).
-pub(crate) const ID: u32 = 1;
+pub(crate) const ID: u8 = 1;
 
 /// 0 ms at least, 0 ms at most.
 const AT_ONCE: [u8; 3] = [0; 3];
@@ -92,9 +92,9 @@ glib::wrapper! {
         @extends gst_rtp::RTPHeaderExtension, gst::Element, gst::Object;
 }
 
-/// Makes `payloader` put the extension into its packets.
-pub(crate) fn add_to(payloader: &gst::Element) {
+/// Makes `payloader` put the extension into its packets, under that number.
+pub(crate) fn add_to(payloader: &gst::Element, id: u8) {
     let extension = glib::Object::new::<PlayoutDelay>();
-    extension.set_id(ID);
+    extension.set_id(id.into());
     payloader.emit_by_name::<()>("add-extension", &[&extension]);
 }

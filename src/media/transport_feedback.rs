@@ -16,7 +16,7 @@ use crate::congestion::Packet;
 pub(crate) use crate::signaling::sdp::TRANSPORT_FEEDBACK as URI;
 
 /// Number under which our offers give it (RFC 8285, section 4.2: 1–14).
-pub(crate) const ID: u32 = 2;
+pub(crate) const ID: u8 = 2;
 
 const ELEMENT: &str = "rtphdrexttwcc";
 
@@ -32,14 +32,14 @@ pub(crate) fn exists() -> bool {
     elements::exists(ELEMENT)
 }
 
-/// Makes `payloader` put the extension into its packets.
-pub(crate) fn add_to(payloader: &gst::Element) {
+/// Makes `payloader` put the extension into its packets, under that number.
+pub(crate) fn add_to(payloader: &gst::Element, id: u8) {
     let extension = gst::ElementFactory::make(ELEMENT)
         .build()
         .ok()
         .and_then(|element| element.downcast::<gst_rtp::RTPHeaderExtension>().ok());
     if let Some(extension) = extension {
-        extension.set_id(ID);
+        extension.set_id(id.into());
         payloader.emit_by_name::<()>("add-extension", &[&extension]);
     }
 }

@@ -16,7 +16,6 @@ use crate::media::fanout::{self, Link};
 use crate::media::gate::Gate;
 use crate::media::place::Place;
 use crate::media::stream::{OfferedCodec, Subscription};
-use crate::media::{playout_delay, transport_feedback};
 use crate::rtp::transmitter::{Outlet, Transmitter};
 use crate::rtp::{self, Route};
 
@@ -46,9 +45,8 @@ impl Agreement {
                 payload_type: self.payload_type,
             },
             is_sound: self.codec.codec.is_sound(),
-            // Numbers of 1 to 14.
-            playout_delay: playout_delay.then_some(playout_delay::ID as u8),
-            transport_feedback: transport_feedback.then_some(transport_feedback::ID as u8),
+            playout_delay,
+            transport_feedback,
             again: self.again,
         }
     }
@@ -112,7 +110,7 @@ impl Feed {
             place: None,
             size: Size::Main,
             flow: Flow::default(),
-            reports: agreed.extensions.transport_feedback,
+            reports: agreed.extensions.transport_feedback.is_some(),
             before: (0, 0),
             leaving: None,
         };

@@ -130,7 +130,7 @@ impl Sending {
             return Ok(());
         }
         let subscription = media.subscribe(stream, codec.codec, Size::Main)?;
-        let place = self.extensions.transport_feedback.then(|| {
+        let place = self.extensions.transport_feedback.and_then(|_| {
             let ceiling = subscription.ceiling()?;
             let congestion = media.congestion();
             Some(Place::take(stream, codec.codec, peer, congestion, ceiling))
@@ -147,7 +147,7 @@ impl Sending {
             position: self.position,
         };
         let feed = Feed::start(rtc, &self.pad, subscription, &agreement, transmitter)?;
-        self.feed = Some(feed.with_place(place.flatten()));
+        self.feed = Some(feed.with_place(place));
         self.fed_by = Arc::downgrade(stream);
         Ok(())
     }

@@ -190,6 +190,7 @@ impl Negotiation {
         match Sdp::parse(answer) {
             Ok(sdp) => {
                 let mut sdp = sdp::restore_rejected(&sdp, &offer.original);
+                sdp::restore_extension_directions(&mut sdp, &offer.original);
                 sdp.set_session_attribute(ANSWER_TO, &offer.ice_ufrag);
                 sdp.to_string()
             }
@@ -259,7 +260,9 @@ impl Negotiation {
             match line {
                 Line::Sending(sending) => {
                     // rtpsession would remember all packets for reports that never come.
-                    sending.extensions.transport_feedback &= *reports;
+                    if !reports {
+                        sending.extensions.transport_feedback = None;
+                    }
                     sending.agree(*wanted);
                 }
                 Line::Hearing(hearing) => hearing.agreed = *sends,
@@ -327,7 +330,11 @@ impl Session {
                 continue;
             }
             let mline = self.negotiation.lines.len();
-            self.add_line(mline, &stream, offered, Agreed::Open)?;
+            let extensions = match stream.input.kind() {
+                Kind::Video => Extensions::offered(),
+                Kind::Audio | Kind::Data => Extensions::default(),
+            };
+            self.add_line(mline, &stream, offered, Agreed::Open, extensions)?;
             added = true;
         }
         Ok(added)
@@ -387,7 +394,12 @@ impl Session {
             match choice {
                 Some((codec, payload_type)) => {
                     let agreed = Agreed::On(codec.clone(), payload_type);
-                    let line = self.add_line(mline, stream, vec![(codec, payload_type)], agreed);
+                    let extensions = match codec.codec.is_sound() {
+                        true => Extensions::default(),
+                        false => Extensions::answered(media, payload_type),
+                    };
+                    let offered = vec![(codec, payload_type)];
+                    let line = self.add_line(mline, stream, offered, agreed, extensions);
                     let pad = line.map_err(failed)?;
                     if offer.heard.is_some_and(|(heard, _)| heard == mline) {
                         self.rtc.hear_on(&pad);
@@ -413,15 +425,10 @@ impl Session {
         stream: &Arc<Stream>,
         offered: Vec<(OfferedCodec, u8)>,
         agreed: Agreed,
+        extensions: Extensions,
     ) -> anyhow::Result<gst::Pad> {
         let ssrc = rand::random::<u32>().max(1);
         let is_offer = matches!(agreed, Agreed::Open);
-        let is_video = offered.iter().any(|(o, _)| !o.codec.is_sound());
-        // In an answer only extensions of the other side's offer may stand.
-        let extensions = match is_offer && is_video {
-            true => Extensions::offered(),
-            false => Extensions::default(),
-        };
         let mut caps = rtc::rtp_caps(&offered, ssrc, extensions);
         if is_offer && self.passes_webrtcbin().is_some() {
             rtc::offer_repairs(&mut caps);

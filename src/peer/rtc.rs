@@ -33,7 +33,7 @@ use crate::media::{playout_delay, transport_feedback};
 use crate::net;
 use crate::rtp;
 use crate::signaling::fingerprint::Fingerprint;
-use crate::signaling::sdp::Sdp;
+use crate::signaling::sdp::{self, Sdp};
 
 /// How the peers reach each other, and who we are; from the element's properties.
 #[derive(Clone, Default)]
@@ -469,19 +469,30 @@ impl Drop for Rtc {
     }
 }
 
-/// RTP header extensions of a line; sound has none.
+/// RTP header extensions of a line, by their numbers (RFC 8285, section 4.2); sound has none.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extensions {
-    pub(crate) playout_delay: bool,
-    pub(crate) transport_feedback: bool,
+    pub(crate) playout_delay: Option<u8>,
+    pub(crate) transport_feedback: Option<u8>,
 }
 
 impl Extensions {
     /// Those that our offers have.
     pub(crate) fn offered() -> Self {
         Self {
-            playout_delay: true,
-            transport_feedback: transport_feedback::exists(),
+            playout_delay: Some(playout_delay::ID),
+            transport_feedback: transport_feedback::exists().then_some(transport_feedback::ID),
+        }
+    }
+
+    /// Those of an offered line that our answer takes, for a codec with that payload type.
+    pub(crate) fn answered(line: &sdp::Media, payload_type: u8) -> Self {
+        let reports = line.reports_arrivals(payload_type) && transport_feedback::exists();
+        Self {
+            playout_delay: line.receives_extension(playout_delay::URI),
+            transport_feedback: line
+                .receives_extension(transport_feedback::URI)
+                .filter(|_| reports),
         }
     }
 }
@@ -504,13 +515,11 @@ pub(crate) fn rtp_caps(
         if number == 0 {
             // webrtcbin writes the lines of an SSRC once for each format that has one.
             structure = structure.field("ssrc", ssrc);
-            if extensions.playout_delay {
-                structure =
-                    structure.field(format!("extmap-{}", playout_delay::ID), playout_delay::URI);
+            if let Some(id) = extensions.playout_delay {
+                structure = structure.field(format!("extmap-{id}"), playout_delay::URI);
             }
-            if extensions.transport_feedback {
-                let field = format!("extmap-{}", transport_feedback::ID);
-                structure = structure.field(field, transport_feedback::URI);
+            if let Some(id) = extensions.transport_feedback {
+                structure = structure.field(format!("extmap-{id}"), transport_feedback::URI);
             }
         }
         structure = match codec {
@@ -581,11 +590,11 @@ pub(crate) fn payloader(
     payloader.set_property("pt", u32::from(payload_type));
     payloader.set_property("ssrc", ssrc);
     payloader.set_property("mtu", MTU);
-    if extensions.playout_delay {
-        playout_delay::add_to(&payloader);
+    if let Some(id) = extensions.playout_delay {
+        playout_delay::add_to(&payloader, id);
     }
-    if extensions.transport_feedback {
-        transport_feedback::add_to(&payloader);
+    if let Some(id) = extensions.transport_feedback {
+        transport_feedback::add_to(&payloader, id);
     }
     Ok(payloader)
 }

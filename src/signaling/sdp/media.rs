@@ -261,6 +261,35 @@ impl Media {
         has_extension && has_feedback
     }
 
+    /// The number of a header extension of one byte that the other side takes in packets that it
+    /// receives (RFC 8285, sections 4.2 and 6).
+    pub fn receives_extension(&self, uri: &str) -> Option<u8> {
+        self.extensions().find_map(|(id, direction, name)| {
+            let takes = direction.is_none_or(|direction| direction.receive);
+            let id = id.parse().ok().filter(|id| (1..=14).contains(id))?;
+            (name == uri && takes).then_some(id)
+        })
+    }
+
+    /// The direction of the header extension with that number, if it has one of its own.
+    pub(super) fn extension_direction(&self, id: &str) -> Option<Direction> {
+        let mut known = self.extensions();
+        known.find_map(|(number, direction, _)| direction.filter(|_| number == id))
+    }
+
+    /// Number, direction if there is one, and name of each header extension. One with a direction
+    /// that nobody knows is passed over.
+    fn extensions(&self) -> impl Iterator<Item = (&str, Option<Direction>, &str)> {
+        attributes(&self.lines, "extmap").filter_map(|value| {
+            let mut words = value.split_ascii_whitespace();
+            let (entry, name) = (words.next()?, words.next()?);
+            Some(match entry.split_once('/') {
+                Some((id, direction)) => (id, Some(Direction::parse(direction)?), name),
+                None => (entry, None, name),
+            })
+        })
+    }
+
     /// The payload type under which packets of another one are sent again (RFC 4588,
     /// section 8.1).
     pub fn retransmission(&self, payload_type: u8) -> Option<u8> {

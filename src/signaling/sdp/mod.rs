@@ -22,7 +22,7 @@ pub use error::SdpError;
 pub use local::{LiteIce, Setup, data_only_offer};
 pub use media::{Codec, Direction, Media, MediaKind, TRANSPORT_FEEDBACK};
 pub use mids::{ANSWER_TO, MAX_MID, mid_tag, tag_mids, untag_mids};
-pub use offer::{normalise_remote_offer, restore_rejected};
+pub use offer::{normalise_remote_offer, restore_extension_directions, restore_rejected};
 
 use crate::signaling::fingerprint::Fingerprint;
 use std::fmt;

@@ -81,6 +81,25 @@ pub fn restore_rejected(answer: &Sdp, offer: &Sdp) -> Sdp {
     restored
 }
 
+/// Says in `answer`, which `webrtcbin` wrote, that header extensions go one way only where the peer's
+/// `offer` says so (RFC 8285, section 6); it drops that. For the text that goes to the peer only.
+pub fn restore_extension_directions(answer: &mut Sdp, offer: &Sdp) {
+    for (ours, theirs) in answer.media.iter_mut().zip(&offer.media) {
+        for line in &mut ours.lines {
+            let Some(("extmap", value)) = line.as_attribute() else {
+                continue;
+            };
+            let directed = value.split_once(' ').and_then(|(id, uri)| {
+                let direction = theirs.extension_direction(id)?.reversed();
+                Some(format!("{id}/{} {uri}", direction.as_str()))
+            });
+            if let Some(directed) = directed {
+                *line = Line::attribute("extmap", &directed);
+            }
+        }
+    }
+}
+
 impl Sdp {
     /// The direction that holds for lines without one (RFC 8866, section 6.7).
     pub(super) fn session_direction(&self) -> Option<Direction> {

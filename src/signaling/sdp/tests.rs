@@ -682,6 +682,30 @@ fn whether_a_browser_reports_arrivals_takes_the_extension_and_the_feedback() {
     assert!(!reports(&[extension, "a=rtcp-fb:97 transport-cc"]));
 }
 
+#[test]
+fn an_answer_takes_header_extensions_the_way_they_are_offered() {
+    let with = |lines: &str| {
+        Sdp::parse(&format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n{lines}"
+        ))
+        .unwrap()
+    };
+    let offer = with(
+        "a=extmap:1 urn:both\r\na=extmap:6/recvonly urn:there\r\na=extmap:7/sendonly urn:back\r\n\
+         a=extmap:15 urn:long\r\na=extmap:8/sideways urn:odd\r\n",
+    );
+    let of = |uri| offer.media()[0].receives_extension(uri);
+    assert_eq!([of("urn:both"), of("urn:there")], [Some(1), Some(6)]);
+    for uri in ["urn:back", "urn:long", "urn:odd", "urn:none"] {
+        assert_eq!(of(uri), None, "{uri}");
+    }
+    let mut answer = with("a=extmap:1 urn:both\r\na=extmap:6 urn:there\r\n");
+    restore_extension_directions(&mut answer, &offer);
+    let text = answer.to_string();
+    assert!(text.contains("a=extmap:1 urn:both\r\n"), "{text}");
+    assert!(text.contains("a=extmap:6/sendonly urn:there\r\n"), "{text}");
+}
+
 /// A line whose packets are sent again under SSRC 2.
 const SENT_AGAIN: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
      m=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\nc=IN IP4 0.0.0.0\r\n\
