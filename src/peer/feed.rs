@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::chain::{Chain, Position};
-use super::rtc::{Extensions, Rtc};
+use super::extensions::Extensions;
+use super::rtc::Rtc;
 use crate::congestion::audience::Size;
 use crate::congestion::estimator::{Estimate, Trend};
 use crate::media::fanout::{self, Link};

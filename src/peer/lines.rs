@@ -3,8 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use super::chain::Position;
+use super::extensions::Extensions;
 use super::feed::{Agreement, Feed};
-use super::rtc::{Extensions, Rtc};
+use super::rtc::Rtc;
 use crate::congestion::audience::Size;
 use crate::media::Media;
 use crate::media::codec::Codec;

@@ -15,6 +15,7 @@ pub(crate) mod chunks;
 mod congestion;
 pub(crate) mod control;
 mod ending;
+mod extensions;
 pub(crate) mod feed;
 pub(crate) mod handout;
 pub(crate) mod inbox;

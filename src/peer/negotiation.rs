@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::control::ToPage;
+use super::extensions::Extensions;
 use super::lines::{Agreed, Hearing, Line, Sending};
 use super::opening::failed;
-use super::rtc::{self, Extensions};
+use super::rtc;
 use super::session::Session;
 use super::{Report, SignalingError};
 use crate::media::codec::Codec;
@@ -331,7 +332,9 @@ impl Session {
             }
             let mline = self.negotiation.lines.len();
             let extensions = match stream.input.kind() {
-                Kind::Video => Extensions::offered(),
+                Kind::Video => {
+                    Extensions::offered(self.negotiation.sending().map(|s| s.extensions))
+                }
                 Kind::Audio | Kind::Data => Extensions::default(),
             };
             self.add_line(mline, &stream, offered, Agreed::Open, extensions)?;

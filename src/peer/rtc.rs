@@ -19,6 +19,7 @@ use super::channels::ChannelOptions;
 use super::chunks::Payload;
 use super::congestion::{Retransmission, SharedMeter};
 use super::ending;
+use super::extensions::Extensions;
 use super::inbox::{Event, Outbox};
 use super::insides::{Insides, Shortcut};
 use crate::ice::agent::Agent;
@@ -33,7 +34,7 @@ use crate::media::{playout_delay, transport_feedback};
 use crate::net;
 use crate::rtp;
 use crate::signaling::fingerprint::Fingerprint;
-use crate::signaling::sdp::{self, Sdp};
+use crate::signaling::sdp::Sdp;
 
 /// How the peers reach each other, and who we are; from the element's properties.
 #[derive(Clone, Default)]
@@ -465,34 +466,6 @@ impl Drop for Rtc {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
             bus.set_flushing(true);
-        }
-    }
-}
-
-/// RTP header extensions of a line, by their numbers (RFC 8285, section 4.2); sound has none.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Extensions {
-    pub(crate) playout_delay: Option<u8>,
-    pub(crate) transport_feedback: Option<u8>,
-}
-
-impl Extensions {
-    /// Those that our offers have.
-    pub(crate) fn offered() -> Self {
-        Self {
-            playout_delay: Some(playout_delay::ID),
-            transport_feedback: transport_feedback::exists().then_some(transport_feedback::ID),
-        }
-    }
-
-    /// Those of an offered line that our answer takes, for a codec with that payload type.
-    pub(crate) fn answered(line: &sdp::Media, payload_type: u8) -> Self {
-        let reports = line.reports_arrivals(payload_type) && transport_feedback::exists();
-        Self {
-            playout_delay: line.receives_extension(playout_delay::URI),
-            transport_feedback: line
-                .receives_extension(transport_feedback::URI)
-                .filter(|_| reports),
         }
     }
 }
