@@ -69,6 +69,8 @@ function define(scenario, kind) {
       const concealed = usual(counts.map(({ page: second }) => second));
       assert.ok(concealed <= (kind === 'chromium' ? 2 : most), `the page makes up ${concealed.toFixed(2)} %`);
       // The bench tells what came back by redundancy. What it makes up is more where a browser's microphone stutters.
+      const stutters = usual(counts.map(({ bench: second }) => second));
+      assert.ok(stutters <= 7, `the bench makes up ${stutters.toFixed(2)} %`);
       const [first, last] = [counts[0]?.bench, counts.at(-1)?.bench];
       const [lost, recovered] = [(last?.lost ?? 0) - (first?.lost ?? 0), (last?.recovered ?? 0) - (first?.recovered ?? 0)];
       assert.ok(lost > 0 && recovered >= RECOVERED * lost, `of ${lost} packets that the bench lacked it recovered ${recovered}`);
