@@ -32,6 +32,16 @@ fn who_has_a_code_is_connected_and_offered_the_media() {
 }
 
 #[test]
+fn who_comes_by_a_code_and_says_nothing_is_taken_for_gone() {
+    let bench = Bench::start(PICTURE);
+    let visitor = Visitor::silent(&code(&bench));
+    bench.wait_peer(1, "connected");
+    assert_eq!(bench.wait_peer(1, "closed"), "the page has gone silent");
+    drop(visitor);
+    assert!(bench.peers().is_empty());
+}
+
+#[test]
 fn re_offers_keep_the_credentials_that_the_visitor_chose() {
     let bench = Bench::start(PICTURE);
     let code = code(&bench);

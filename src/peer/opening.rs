@@ -161,6 +161,7 @@ impl Session {
             news: Told::default(),
             warm: Vec::new(),
             transmitter: OnceCell::new(),
+            is_page: false,
             last_ping: None,
             farewell: true,
         })
@@ -249,6 +250,7 @@ impl Session {
     ) -> Result<(), SignalingError> {
         let fingerprint = Fingerprint::sha256(&fingerprint);
         let offer = sdp::data_only_offer(ufrag, &fingerprint, setup);
+        self.is_page = true;
         let remote = self.negotiation.read_offer(&offer, false)?;
         self.open_control()?;
         self.fingerprints = remote.fingerprints.clone();

@@ -128,6 +128,9 @@ pub(super) struct Session {
     pub(super) warm: Vec<Subscription>,
     /// Decided about when the first stream starts.
     pub(super) transmitter: OnceCell<Option<Arc<Transmitter>>>,
+    /// Whether it is known from the start that a page of ours comes, which says hello.
+    pub(super) is_page: bool,
+    /// When the page was heard of last; none of those that need not ping.
     pub(super) last_ping: Option<Instant>,
     /// Whether the page is told that this is the end, so that it does not come back.
     pub(super) farewell: bool,
@@ -246,7 +249,7 @@ impl Session {
         deadlines.map(|(at, _)| at).min()
     }
 
-    /// When a page that pings is taken for gone.
+    /// When a page, which pings, is taken for gone.
     fn silence_due(&self) -> Option<(Instant, &'static str)> {
         let at = self.last_ping? + WAIT_FOR_RETURN;
         Some((at, "the page has gone silent"))
@@ -425,6 +428,10 @@ impl Session {
         self.verification = Verification::Done;
         self.join_others(&certificate);
         self.deadline = None;
+        // A page that has come back another way meanwhile leaves before it has said anything.
+        if self.is_page {
+            self.last_ping = Some(Instant::now());
+        }
         self.enter(PeerState::Connected, "");
         self.open_data_channels();
         self.feed_all();

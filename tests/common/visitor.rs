@@ -49,7 +49,12 @@ pub struct Visitor {
 impl Visitor {
     /// Comes with a code, and announces its own certificate or the one that is given.
     pub fn come(code: &Code, announced: Option<[u8; 32]>) -> Self {
-        Self::arrive(code, announced, Viewer::new(ALL), "[]")
+        Self::arrive(code, announced, Viewer::new(ALL), Some("[]"))
+    }
+
+    /// Comes, and does not say hello.
+    pub fn silent(code: &Code) -> Self {
+        Self::arrive(code, None, Viewer::new(ALL), None)
     }
 
     /// A page that knows batches and has a certificate of its own.
@@ -62,20 +67,29 @@ impl Visitor {
         let viewer = Viewer::with_certificate(ALL, Some(pem.to_owned()));
         // webrtcbin writes that of another one into its offer, which goes nowhere.
         let own = Fingerprint::of_pem(pem).unwrap().bytes;
-        Self::arrive(code, Some(own.try_into().unwrap()), viewer, features)
+        let own = own.try_into().unwrap();
+        Self::arrive(code, Some(own), viewer, Some(features))
     }
 
-    fn arrive(code: &Code, announced: Option<[u8; 32]>, viewer: Viewer, features: &str) -> Self {
+    fn arrive(
+        code: &Code,
+        announced: Option<[u8; 32]>,
+        viewer: Viewer,
+        features: Option<&str>,
+    ) -> Self {
         let negotiated = gst::Structure::builder("options")
             .field("negotiated", true)
             .field("id", 0)
             .build();
         let control = viewer.open_channel("periscope", negotiated);
         let opened = control.clone();
-        let hello = format!(r#"{{"type":"hello","version":1,"codecs":[],"features":{features}}}"#);
-        control.connect_on_open(move |_| {
-            let _ = opened.send_string_full(Some(&hello));
-        });
+        if let Some(features) = features {
+            let hello =
+                format!(r#"{{"type":"hello","version":1,"codecs":[],"features":{features}}}"#);
+            control.connect_on_open(move |_| {
+                let _ = opened.send_string_full(Some(&hello));
+            });
+        }
         let offer = viewer.offer(&[]);
         let own: Fingerprint = line(&offer, "a=fingerprint:").parse().unwrap();
         let own: [u8; 32] = own.bytes.try_into().unwrap();
