@@ -249,8 +249,8 @@ impl Media {
     /// Whether the writer reports when each packet of a payload type arrives
     /// ([`TRANSPORT_FEEDBACK`]).
     pub fn reports_arrivals(&self, payload_type: u8) -> bool {
-        let has_extension = attributes(&self.lines, "extmap")
-            .any(|value| value.split_ascii_whitespace().nth(1) == Some(TRANSPORT_FEEDBACK));
+        let mut extensions = self.extensions();
+        let has_extension = extensions.any(|(_, _, name)| name == TRANSPORT_FEEDBACK);
         let has_feedback = attributes(&self.lines, "rtcp-fb").any(|value| {
             let mut words = value.split_ascii_whitespace();
             let is_for = words
@@ -279,7 +279,7 @@ impl Media {
 
     /// Number, direction if there is one, and name of each header extension. One with a direction
     /// that nobody knows is passed over.
-    fn extensions(&self) -> impl Iterator<Item = (&str, Option<Direction>, &str)> {
+    pub(super) fn extensions(&self) -> impl Iterator<Item = (&str, Option<Direction>, &str)> {
         attributes(&self.lines, "extmap").filter_map(|value| {
             let mut words = value.split_ascii_whitespace();
             let (entry, name) = (words.next()?, words.next()?);

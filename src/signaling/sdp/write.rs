@@ -220,23 +220,15 @@ fn parameters(fmtp: &str) -> String {
 fn extensions(media: &Media) -> Vec<String> {
     let mut ids = Vec::new();
     let mut values = Vec::new();
-    for value in attributes(&media.lines, "extmap").take(MAX_REPEATED) {
-        let mut words = value.split_ascii_whitespace();
-        let (Some(entry), Some(uri)) = (words.next(), words.next()) else {
-            continue;
-        };
-        let (id, direction) = match entry.split_once('/') {
-            Some((id, direction)) => (id, Some(direction)),
-            None => (entry, None),
-        };
+    for (id, direction, uri) in media.extensions().take(MAX_REPEATED) {
         let Ok(id @ (1..=14 | 16..=255)) = id.parse::<u8>() else {
             continue;
         };
-        if ids.contains(&id) || direction.is_some_and(|name| Direction::parse(name).is_none()) {
+        if ids.contains(&id) {
             continue;
         }
         ids.push(id);
-        let direction = direction.map(|name| format!("/{name}")).unwrap_or_default();
+        let direction = direction.map_or(String::new(), |way| format!("/{}", way.as_str()));
         values.push(format!("{id}{direction} {uri}"));
     }
     values
