@@ -2,7 +2,7 @@
 /** Several cameras, and pictures of unusual sizes. */
 
 import assert from 'node:assert/strict';
-import { named, plain, seesBars } from './harness/material.mjs';
+import { BARS, named, plain, seesBars, seesWholePictures, watchBars } from './harness/material.mjs';
 import { inEachBrowser } from './harness/scenario.mjs';
 
 const RED = 0xffff0000;
@@ -12,7 +12,23 @@ const BLUE = 0xff0000ff;
 /** @param {import('./harness/page.mjs').Page} page @param {string} [selector] */
 const colour = async (page, selector) => (await page.colours([[0.5, 0.5]], selector)).map(named).join();
 
+/** Pictures: two seconds of them. */
+const MANY = 60;
+
 inEachBrowser((scenario) => {
+  scenario('all pictures are whole, from the first one on, of one who comes and of one who comes back', async ({ bench, open }) => {
+    const settings = { key: 'the-same-key' };
+    const first = await bench(BARS, { settings });
+    const page = await open(await first.url(), undefined, watchBars);
+    await seesWholePictures(page, MANY);
+    await first.stop();
+    await page.state('reconnecting');
+    await bench(BARS, { settings: { ...settings, port: new URL(await first.url()).port } });
+    await page.state('connected');
+    await page.moreFrames(MANY);
+    await seesWholePictures(page, 2 * MANY);
+  });
+
   scenario('all cameras appear, and a click shows one large', async ({ bench, open }) => {
     const p = await bench(`${plain(RED)} ${plain(GREEN)} ${plain(BLUE)}`);
     const page = await open(await p.url());

@@ -215,6 +215,43 @@ export class Page {
   }
 
   /**
+   * Notes the colours at some points of all pictures in #view, from the first one on. Before the page is opened.
+   * @param {[x: number, y: number][]} points as parts of width and height
+   */
+  async watchColours(points) {
+    await this.tab.evaluateOnNewDocument((places) => {
+      /** @type {number[][][]} */
+      const pictures = ((/** @type {any} */ (window)).testColours = []);
+      const canvas = document.createElement('canvas');
+      document.addEventListener('DOMContentLoaded', () => {
+        const view = /** @type {HTMLVideoElement} */ (document.querySelector('#view'));
+        const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true }));
+        const look = () => {
+          canvas.width = view.videoWidth;
+          canvas.height = view.videoHeight;
+          pen.drawImage(view, 0, 0);
+          const at = (/** @type {number} */ part, /** @type {number} */ size) => Math.floor(part * size);
+          pictures.push(places.map(([x, y]) => [...pen.getImageData(at(x, canvas.width), at(y, canvas.height), 1, 1).data.slice(0, 3)]));
+          view.requestVideoFrameCallback(look);
+        };
+        view.requestVideoFrameCallback(look);
+      });
+    }, points);
+  }
+
+  /** What `watchColours` has noted, once it is so many pictures. @param {number} least @returns {Promise<number[][][]>} */
+  watchedColours(least) {
+    return this.until(
+      `${least} pictures`,
+      (wanted) => {
+        const pictures = /** @type {number[][][]} */ ((/** @type {any} */ (window)).testColours);
+        return pictures.length >= wanted ? pictures : /** @type {any} */ (null);
+      },
+      least,
+    );
+  }
+
+  /**
    * Waits until the bench's sound arrives: a tone of this frequency and level.
    * @param {number} pitch in Hz, to 5 %
    * @param {number} level its peak, 1 being the loudest, to 20 %

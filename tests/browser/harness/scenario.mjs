@@ -110,8 +110,10 @@ export function inEachBrowser(
         test(name, { timeout }, async ({ signal }) => {
           if (browser === undefined) throw new Error('the browser did not start');
           const scenario = new Scenario(browser);
+          let isOver = false;
           // Out of time: nobody waits for the body any more, and a bench that goes on would keep the whole run waiting.
           signal.addEventListener('abort', async () => {
+            if (isOver) return;
             await scenario.keepArtifacts(`${kind} ${name}`).catch(() => {});
             await scenario.end().catch(() => {});
           });
@@ -126,6 +128,7 @@ export function inEachBrowser(
             await scenario.keepArtifacts(`${kind} ${name}`);
             throw error;
           });
+          isOver = true;
         });
       }, kind);
     });
