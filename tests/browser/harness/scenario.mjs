@@ -119,16 +119,14 @@ export function inEachBrowser(
           });
           try {
             await body(scenario);
+            await scenario.end();
           } catch (error) {
             await scenario.keepArtifacts(`${kind} ${name}`);
             await scenario.end().catch(() => {});
             throw error;
+          } finally {
+            isOver = true;
           }
-          await scenario.end().catch(async (error) => {
-            await scenario.keepArtifacts(`${kind} ${name}`);
-            throw error;
-          });
-          isOver = true;
         });
       }, kind);
     });
